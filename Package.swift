@@ -1,0 +1,66 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The layers of docs/ARCHITECTURE.md, lowest first. A target may import only what it lists here:
+// `make check` builds with `--explicit-target-dependency-import-check error`.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),  // ByteReader borrows its bytes.
+  .treatAllWarnings(as: .error),
+]
+
+func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "PushBench",
+  products: [
+    .library(name: "PushBench", targets: ["PushBench"]),
+    .executable(name: "pushbench", targets: ["PushBenchCommand"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+  ],
+  targets: [
+    // Bytes and instants.
+    layer("Timeline"),
+    layer("Wire", ["Timeline"]),
+    // Deliveries and their custody: what oracles judge, wherever it came from.
+    layer("Custody", ["Timeline"]),
+    // Packets to connections.
+    .systemLibrary(
+      name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+    layer("Capture", ["CPcap", "Timeline", "Wire"]),
+    // Virtual time, machines, transport, scenarios, faults.
+    layer("Simulation", ["Timeline", "Custody"]),
+    // One folder a protocol: codec, observation of captures, machines.
+    layer("PushProtocols", ["Timeline", "Wire", "Custody", "Simulation"]),
+    layer("Oracles", ["Timeline", "Custody"]),
+    layer("Replay", ["Timeline", "Wire", "Custody", "Simulation", "PushProtocols"]),
+    layer("Shrinking", ["Timeline", "Custody", "Simulation"]),
+    layer("Search", ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking"]),
+    layer("Reporting", ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking"]),
+    layer(
+      "PushBench",
+      [
+        "Timeline", "Wire", "Custody", "Capture", "Simulation", "PushProtocols", "Oracles",
+        "Replay", "Shrinking", "Search", "Reporting",
+      ]),
+    .executableTarget(
+      name: "PushBenchCommand", dependencies: ["PushBench", argumentParser],
+      swiftSettings: strict),
+    tests("TimelineTests", ["Timeline"]),
+  ]
+)

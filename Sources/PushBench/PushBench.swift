@@ -1,0 +1,3 @@
+// The library that users import: every layer, under one name.
+@_exported public import Custody
+@_exported public import Timeline

@@ -1,0 +1,7 @@
+import ArgumentParser
+
+@main
+struct PushBenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pushbench", abstract: "Finds the deliveries that nobody acknowledged.")
+}

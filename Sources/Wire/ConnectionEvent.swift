@@ -1,0 +1,147 @@
+public import Timeline
+
+/// Which way bytes or messages travel.
+@frozen
+public enum Direction: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+  case toServer = 0
+  case toClient = 1
+
+  @inlinable public var opposite: Direction { self == .toServer ? .toClient : .toServer }
+}
+
+/// Where in a capture something was seen.
+@frozen
+public struct Moment: Hashable, Sendable, BitwiseCopyable {
+  /// Nanoseconds since the Unix epoch, as recorded.
+  public var time: Instant
+  /// One-based number of the packet in its capture, as Wireshark counts.
+  public var frame: UInt32
+
+  @inlinable public init(time: Instant, frame: UInt32) {
+    self.time = time
+    self.frame = frame
+  }
+}
+
+/// A TCP connection of a capture: numbered from 0 in the order of their first packets.
+@frozen
+public struct ConnectionID: Hashable, Comparable, Sendable, BitwiseCopyable {
+  public var index: UInt32
+  @inlinable public init(_ index: UInt32) { self.index = index }
+  @inlinable public static func < (a: Self, b: Self) -> Bool { a.index < b.index }
+}
+
+/// An IPv4 or IPv6 address and a port.
+public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
+  /// 4 or 16 bytes in network order.
+  public var address: [UInt8]
+  public var port: UInt16
+
+  public init(address: [UInt8], port: UInt16) {
+    self.address = address
+    self.port = port
+  }
+
+  /// `10.0.0.1:1883`, `[2001:db8::1]:1883` (RFC 5952).
+  public var description: String {
+    address.count == 4
+      ? address.map(String.init).joined(separator: ".") + ":\(port)"
+      : "[" + Self.compressed(address) + "]:\(port)"
+  }
+
+  private static func compressed(_ bytes: [UInt8]) -> String {
+    let groups = stride(from: 0, to: bytes.count & ~1, by: 2).map {
+      UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1])
+    }
+    var best = 0..<0
+    var start: Int?
+    for (index, group) in (groups + [1]).enumerated() {
+      if group == 0, index < groups.count {
+        start = start ?? index
+      } else if let from = start {
+        if index - from > best.count, index - from > 1 { best = from..<index }
+        start = nil
+      }
+    }
+    func hex(_ slice: ArraySlice<UInt16>) -> String {
+      slice.map { String($0, radix: 16) }.joined(separator: ":")
+    }
+    if best.isEmpty { return hex(groups[...]) }
+    return hex(groups[..<best.lowerBound]) + "::" + hex(groups[best.upperBound...])
+  }
+}
+
+/// Who talks to whom on a connection.
+public struct ConnectionDescription: Hashable, Sendable {
+  public var client: Endpoint
+  public var server: Endpoint
+  /// How `client` was told from `server`.
+  public enum ClientRule: String, Sendable { case synSender, synAckReceiver, port, firstSpeaker }
+  public var clientRule: ClientRule
+
+  public init(client: Endpoint, server: Endpoint, clientRule: ClientRule) {
+    self.client = client
+    self.server = server
+    self.clientRule = clientRule
+  }
+}
+
+/// Why bytes of a stream are not there.
+public enum GapKind: String, Sendable, BitwiseCopyable {
+  /// The peer acknowledged them: they travelled, the capture missed them.
+  case notCaptured
+  /// Nobody ever acknowledged them.
+  case lostOnTheWire
+  /// The capture can't tell (one-sided, cut by the snap length, began mid-stream).
+  case unknown
+}
+
+/// What a capture shows of one connection, in the order of its packets.
+///
+/// Stream offsets count payload bytes of one direction from 0 = the first byte after the SYN, or
+/// the first byte seen when the SYN is missing.
+public enum ConnectionEvent: Sendable, BitwiseCopyable {
+  /// The first packet. `handshake`: the SYN was seen, so offsets are the true ones.
+  case began(handshake: Bool)
+  /// Both SYNs were acknowledged; from now on both ends can send.
+  case established
+  /// In-order bytes, never seen before. They come beside the event.
+  case bytes(Direction, offset: UInt64)
+  /// A hole that will not be filled: bytes after it follow.
+  case gap(Direction, offset: UInt64, length: UInt64, GapKind)
+  /// The receiver's TCP has everything below `upTo`.
+  case acknowledged(Direction, upTo: UInt64)
+  /// Bytes that had been sent before, sent again (not in `bytes` again).
+  case retransmission(Direction, offset: UInt64, length: UInt64)
+  /// A TCP keep-alive probe (RFC 9293 §3.8.4), not data.
+  case keepAliveProbe(Direction)
+  /// The receiver advertises that it can take nothing (`true`), or something again.
+  case windowClosed(Direction, Bool)
+  /// FIN: the sender of this direction will send nothing after `offset`.
+  case finished(Direction, offset: UInt64)
+  /// RST sent in this direction.
+  case reset(Direction)
+  /// Nothing more will be told: the connection ended, was retired, or the capture is over.
+  case ended(EndOfConnection)
+}
+
+public enum EndOfConnection: String, Sendable, BitwiseCopyable {
+  case closed, reset, refused
+  /// The same four-tuple was used again.
+  case reused
+  /// The capture stopped while it was open.
+  case captureOver
+  /// Retired to keep memory bounded.
+  case evicted
+}
+
+/// Takes what a capture shows of its connections, packet by packet.
+public protocol ConnectionSink: AnyObject {
+  /// - Parameters:
+  ///   - description: who talks to whom. Known from the first packet on and the same for all
+  ///     events of the connection.
+  ///   - bytes: the payload of a `.bytes` event, empty for all others; valid during the call only.
+  func receive(
+    _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
+    bytes: UnsafeRawBufferPointer, at moment: Moment)
+}
