@@ -85,6 +85,9 @@ public enum Input<Message: WireMessage>: Sendable, BitwiseCopyable {
   case closed(LinkID, CloseCause)
   case timer(TimerID)
   case credential(CredentialAnswer)
+  /// To the server only: credentials of this identity that expire at or before the wall-clock time
+  /// are not valid any more.
+  case revoked(identity: UInt16, upTo: Instant)
 }
 
 /// Everything that a machine can ask for.

@@ -1,0 +1,159 @@
+public import Custody
+public import Timeline
+
+/// What waits for its time in a run.
+@frozen
+@usableFromInline
+struct Event<Message: WireMessage>: BitwiseCopyable {
+  @usableFromInline
+  enum What: BitwiseCopyable {
+    /// A message reaches the TCP of `side`. `departed`: when this attempt left the sender.
+    case arrival(Message, to: Side, sequence: UInt32, attempt: UInt8)
+    /// The peer's FIN does; it is in sequence like a message.
+    case finish(to: Side, sequence: UInt32, attempt: UInt8)
+    case reset(to: Side)
+    /// The device's SYN reaches the server's host.
+    case connect(attempt: UInt8)
+    case connected
+    case refused, connectTimedOut
+    /// The sender waits for TCP's acknowledgement of what has arrived already.
+    case awaitAcknowledgement(by: Side, attempt: UInt8)
+    /// TCP keep-alive probes of the server went unanswered.
+    case probesFailed
+    /// The own network went away under the link.
+    case aborted
+    case timer(Side, TimerID)
+    case action(Action)
+    case credential(CredentialAnswer)
+    case credentialExpired
+    case revoked(upTo: Instant)
+    case launch(Side)
+    /// A fault that is anchored at an instant.
+    case strike(position: UInt8)
+    /// A pause is over: nothing to do but to note it.
+    case resumed(Side)
+  }
+
+  @usableFromInline var what: What
+  @usableFromInline var device: NodeID
+  @usableFromInline var link: LinkID
+  /// It has waited for its node to have time; goes before what comes now.
+  @usableFromInline var deferred: Bool
+  @usableFromInline var departed: Instant
+
+  @inlinable init(
+    _ what: What, device: NodeID, link: LinkID = LinkID(.max), departed: Instant = .start
+  ) {
+    self.what = what
+    self.device = device
+    self.link = link
+    self.deferred = false
+    self.departed = departed
+  }
+}
+
+/// Events by time, then by order of insertion: a binary heap of 16-byte slots beside their events.
+///
+/// The order of insertion is what makes equal times deterministic.
+@frozen
+@usableFromInline
+struct EventQueue<Message: WireMessage> {
+  @usableFromInline
+  struct Slot: BitwiseCopyable {
+    @usableFromInline var time: UInt64
+    @usableFromInline var order: UInt32
+    @usableFromInline var event: UInt32
+
+    @inlinable init(time: UInt64, order: UInt32, event: UInt32) {
+      self.time = time
+      self.order = order
+      self.event = event
+    }
+
+    @inlinable func precedes(_ other: Slot) -> Bool {
+      time < other.time || (time == other.time && order < other.order)
+    }
+  }
+
+  @usableFromInline var heap: [Slot] = []
+  @usableFromInline var events: [Event<Message>] = []
+  @usableFromInline var free: [UInt32] = []
+  @usableFromInline var nextOrder: UInt32 = 0
+
+  @inlinable init() {
+    heap.reserveCapacity(256)
+    events.reserveCapacity(256)
+    free.reserveCapacity(256)
+  }
+
+  @inlinable mutating func clear() {
+    heap.removeAll(keepingCapacity: true)
+    events.removeAll(keepingCapacity: true)
+    free.removeAll(keepingCapacity: true)
+    nextOrder = 0
+  }
+
+  @inlinable var isEmpty: Bool { heap.isEmpty }
+  @inlinable var count: Int { heap.count }
+
+  /// Time of the next event; `.never` when there is none.
+  @inlinable var nextTime: Instant {
+    heap.isEmpty ? .never : Instant(nanoseconds: heap[0].time)
+  }
+
+  /// Lets what waits for ever (inputs of a sleeping node) happen now, in its order.
+  @inlinable mutating func release(at time: Instant) {
+    let slots = heap
+    heap.removeAll(keepingCapacity: true)
+    for var slot in slots {
+      if slot.time == .max { slot.time = time.nanoseconds }
+      insert(slot)
+    }
+  }
+
+  @inlinable mutating func push(_ event: Event<Message>, at time: Instant) {
+    var index = UInt32(truncatingIfNeeded: events.count)
+    if let reused = free.popLast() {
+      index = reused
+      events[Int(index)] = event
+    } else {
+      events.append(event)
+    }
+    let slot = Slot(time: time.nanoseconds, order: nextOrder, event: index)
+    nextOrder &+= 1
+    insert(slot)
+  }
+
+  @inlinable mutating func insert(_ slot: Slot) {
+    heap.append(slot)
+    var child = heap.count &- 1
+    while child > 0 {
+      let parent = (child &- 1) >> 1
+      let above = heap[parent]
+      guard slot.precedes(above) else { break }
+      heap[child] = above
+      child = parent
+    }
+    heap[child] = slot
+  }
+
+  @inlinable mutating func pop() -> Event<Message> {
+    let first = heap[0]
+    let last = heap.removeLast()
+    let count = heap.count
+    if count > 0 {
+      var parent = 0
+      while true {
+        var child = 2 &* parent &+ 1
+        guard child < count else { break }
+        if child &+ 1 < count, heap[child &+ 1].precedes(heap[child]) { child &+= 1 }
+        guard heap[child].precedes(last) else { break }
+        heap[parent] = heap[child]
+        parent = child
+      }
+      heap[parent] = last
+    }
+    free.append(first.event)
+    return events[Int(first.event)]
+  }
+}

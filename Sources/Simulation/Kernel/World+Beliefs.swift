@@ -1,0 +1,230 @@
+public import Custody
+public import Timeline
+
+extension World {
+  // MARK: - Who believes in a connection
+
+  /// Compares what both ends believe of a link and measures how long they disagreed.
+  @inlinable
+  mutating func settleBelief(_ link: LinkID, final: Bool) {
+    let index = Int(link.index)
+    let old = links[index]
+    let client =
+      old.client == .open && clients[old.device.device].believesConnected(on: link)
+    let server = old.server == .open && server.believesConnected(on: link)
+    guard final || client != old.clientBelieves || server != old.serverBelieves else { return }
+    links[index].clientBelieves = client
+    links[index].serverBelieves = server
+    let disagreed = old.clientBelieves != old.serverBelieves
+    let swapped = client != old.clientBelieves && server != old.serverBelieves
+    if disagreed, client == server || swapped || final { judgeDisagreement(old) }
+    if client != server, !disagreed || swapped {
+      links[index].disagreeSince = now
+      links[index].pauseThen = pausedTotal(of: client ? .client : .server, old.device)
+    }
+    if client, server { noteBack(old.device) }
+  }
+
+  @inlinable
+  mutating func judgeDisagreement(_ link: Link) {
+    let side: Side = link.clientBelieves ? .client : .server
+    let bounds = bounds[link.device.device]
+    let bound = side == .client ? bounds.client : bounds.server
+    guard bound != .forever else { return }
+    // A node that is paused can't notice anything.
+    let paused = pausedTotal(of: side, link.device) - link.pauseThen
+    let lasted = now - link.disagreeSince - paused
+    let allowed = bound + slack + path.rtt * 4
+    guard lasted > allowed else { return }
+    let index = link.device.device
+    if lasted - allowed > record.ledger.devices[index].zombieFor {
+      record.ledger.devices[index].zombieFor = lasted - allowed
+      record.ledger.devices[index].deceived = side == .client ? .client : .server
+    }
+  }
+
+  // MARK: - Novelty
+
+  @inlinable
+  mutating func observeStates(device: NodeID, link: LinkID?) {
+    let index = device.device
+    let client = clients[index].abstractState(on: link)
+    let server = server.abstractState(on: link)
+    let old = devices[index]
+    if hasStateAnchors {
+      if client != old.clientState { devices[index].clientState = client }
+      if server != old.serverState { devices[index].serverState = server }
+      if client != old.clientState { strikeAtState(client, of: .client, device: device) }
+      if server != old.serverState { strikeAtState(server, of: .server, device: device) }
+    } else {
+      devices[index].clientState = client
+      devices[index].serverState = server
+    }
+    var view: UInt32 = 0
+    if let link {
+      let link = links[Int(link.index)]
+      view = UInt32(link.client.rawValue) | UInt32(link.server.rawValue) << 2
+      if link.toServer.deadFrom <= now { view |= 16 }
+      if link.toClient.floor > now { view |= 32 }
+    }
+    if lifetimes[index] != .forever, devices[index].credentialExpires <= trueWall() { view |= 64 }
+    var key = UInt32(client) &* 0x85eb_ca6b ^ UInt32(server) &* 0xc2b2_ae35
+    key = (key ^ view &* 0x27d4_eb2f) &* 0x9e37_79b1
+    guard key != old.jointKey else { return }
+    record.edges.append((old.jointKey << 5 | old.jointKey >> 27) ^ key)
+    devices[index].jointKey = key
+  }
+
+  // MARK: - Storms
+
+  @inlinable
+  mutating func resetBudgets() {
+    let budget = scenario.budget
+    let connects = (Int(budget.connects) + 1) * devices.count
+    let refreshes = (Int(budget.refreshes) + 1) * devices.count
+    if connectTimes.count != connects {
+      connectTimes = Array(repeating: .start, count: connects)
+    }
+    if refreshTimes.count != refreshes {
+      refreshTimes = Array(repeating: .start, count: refreshes)
+    }
+  }
+
+  @inlinable
+  mutating func countConnect(of index: Int) {
+    let count = Int(record.ledger.devices[index].connects)
+    let size = Int(scenario.budget.connects) + 1
+    let slot = index * size + (count - 1) % size
+    if count > size - 1, count > size, now - connectTimes[slot] < scenario.budget.per {
+      record.ledger.devices[index].storm = .connects
+    }
+    connectTimes[slot] = now
+  }
+
+  @inlinable
+  mutating func countRefresh(of index: Int) {
+    let count = Int(record.ledger.devices[index].refreshes)
+    let size = Int(scenario.budget.refreshes) + 1
+    let slot = index * size + (count - 1) % size
+    if count > size, now - refreshTimes[slot] < scenario.budget.per,
+      record.ledger.devices[index].storm == .none
+    {
+      record.ledger.devices[index].storm = .refreshes
+    }
+    refreshTimes[slot] = now
+  }
+
+  // MARK: - Credentials
+
+  @inlinable
+  mutating func requestCredential(_ device: NodeID) {
+    guard !device.isServer else { return }
+    let index = device.device
+    record.ledger.devices[index].refreshes &+= 1
+    countRefresh(of: index)
+    if tracing { note(.requestedCredential, device: device, link: nil) }
+    let state = devices[index]
+    var delay = path.rtt + .milliseconds(20)
+    if state.refreshSlowUntil > now { delay = delay + state.refreshSlowBy }
+    if state.refreshLostUntil > now { return }
+    var answer = CredentialAnswer.issued(expires: .never)
+    if state.refreshThrottledUntil > now {
+      answer = .throttled(retryAfter: state.refreshThrottledUntil - now)
+    } else if state.refreshRefusedUntil > now {
+      answer = .refused
+    } else if state.refreshStaleUntil > now {
+      answer = .issued(expires: trueWall() - .seconds(1))
+    } else if lifetimes[index] != .forever {
+      answer = .issued(expires: trueWall() + delay + lifetimes[index])
+    }
+    queue.push(Event(.credential(answer), device: device), at: now + delay)
+  }
+
+  @inlinable
+  mutating func receiveCredential(_ event: Event<Message>, _ answer: CredentialAnswer) {
+    guard let event = admitted(event, to: .client), deviceNodes[event.device.device].processUp
+    else { return }
+    let index = event.device.device
+    if case .issued(let expires) = answer {
+      devices[index].credentialExpires = expires
+      if expires != .never {
+        let left = expires - trueWall()
+        queue.push(Event(.credentialExpired, device: event.device), at: now + left)
+      }
+    }
+    record.mix(now.nanoseconds ^ 0xcd)
+    if tracing { note(.credential(answer), device: event.device, link: nil) }
+    deliver(.credential(answer), to: .client, device: event.device, link: nil)
+    let link = devices[index].link
+    if link.index != .max { settleBelief(link, final: false) }
+    if link.index != .max, links[Int(link.index)].clientBelieves,
+      links[Int(link.index)].serverBelieves
+    {
+      noteBack(event.device)
+    }
+  }
+
+  @inlinable
+  mutating func noteExpiry(of device: NodeID) {
+    let index = device.device
+    guard devices[index].credentialExpires <= trueWall() else { return }
+    record.ledger.devices[index].expiries &+= 1
+    record.ledger.devices[index].backAfterExpiry = false
+    devices[index].expiredAt = now
+  }
+
+  @inlinable
+  mutating func noteBack(_ device: NodeID) {
+    guard !record.ledger.devices[device.device].backAfterExpiry,
+      devices[device.device].credentialExpires > trueWall()
+    else { return }
+    record.ledger.devices[device.device].backAfterExpiry = true
+  }
+
+  @inlinable
+  mutating func strikeCredential(_ kind: FaultKind, _ device: NodeID) {
+    let index = device.device
+    switch kind {
+    case .expireCredential:
+      let old = devices[index].credentialExpires
+      guard lifetimes[index] != .forever, old > trueWall() else { return }
+      devices[index].credentialExpires = trueWall()
+      queue.push(Event(.revoked(upTo: old), device: device), at: now)
+      noteExpiry(of: device)
+    case .slowRefresh(let by, let length):
+      devices[index].refreshSlowBy = by
+      devices[index].refreshSlowUntil = now + length
+      disturb(for: length + by)
+    case .refuseRefresh(let length):
+      devices[index].refreshRefusedUntil = now + length
+      disturb(for: length)
+    case .staleRefresh(let length):
+      devices[index].refreshStaleUntil = now + length
+      disturb(for: length)
+    case .loseRefresh(let length):
+      devices[index].refreshLostUntil = now + length
+      disturb(for: length)
+    case .throttleRefresh(let length):
+      devices[index].refreshThrottledUntil = now + length
+      disturb(for: length)
+    case .delay, .pause, .slow, .clockJump, .lose, .cut, .halfOpen, .reset, .forgetMapping,
+      .changeNetwork, .refuse, .restartServer, .killClient, .resubmit:
+      preconditionFailure("not a fault of a credential")
+    }
+  }
+
+  // MARK: - Trace
+
+  /// Only called when the run is traced, so that the hot loop holds none of it.
+  @inlinable @inline(never)
+  mutating func note(
+    _ what: TraceEntry.What, device: NodeID, link: LinkID?, message: Message? = nil,
+    publication: UInt16 = 0
+  ) {
+    record.trace.append(
+      TraceEntry(
+        time: now, device: device, link: link, what: what,
+        publication: message?.publication ?? publication,
+        text: message.map { Model.describe($0, in: scenario) } ?? "", kind: message?.kind ?? 0))
+  }
+}

@@ -1,0 +1,179 @@
+public import Custody
+public import Timeline
+
+extension World {
+  // MARK: - Pauses
+
+  @inlinable
+  mutating func pause(_ side: Side, _ index: Int, until: Instant) {
+    if side == .server {
+      Self.pause(&serverNode, until: until, now: now)
+    } else if index < deviceNodes.count {
+      Self.pause(&deviceNodes[index], until: until, now: now)
+    }
+    let device = side == .server ? NodeID.server : NodeID(device: index)
+    if tracing { note(.paused(side), device: device, link: nil) }
+    if until != .never { queue.push(Event(.resumed(side), device: device), at: until) }
+  }
+
+  @inlinable
+  static func pause(_ node: inout Node, until: Instant, now: Instant) {
+    if node.pausedUntil <= now { node.pausedSince = now }
+    node.pausedUntil = max(node.pausedUntil, until)
+  }
+
+  @inlinable
+  mutating func resume(_ side: Side, _ device: NodeID) {
+    let over: Bool
+    if side == .server {
+      over = Self.resume(&serverNode, now: now)
+    } else {
+      over = Self.resume(&deviceNodes[device.device], now: now)
+    }
+    if over, tracing { note(.resumed(side), device: device, link: nil) }
+  }
+
+  @inlinable
+  static func resume(_ node: inout Node, now: Instant) -> Bool {
+    guard node.pausedUntil <= now, node.pausedSince != .start else { return false }
+    node.pausedTotal = node.pausedTotal + (now - node.pausedSince)
+    node.pausedSince = .start
+    return true
+  }
+
+  /// How long the node has been paused in all so far.
+  @inlinable
+  func pausedTotal(of side: Side, _ device: NodeID) -> Nanoseconds {
+    let node = side == .server ? serverNode : deviceNodes[device.device]
+    guard node.pausedSince != .start else { return node.pausedTotal }
+    return node.pausedTotal + (min(now, max(node.pausedUntil, node.pausedSince)) - node.pausedSince)
+  }
+
+  // MARK: - Death and launch
+
+  /// The program ends. With its kernel alive its peers are told (RST where input was unread, else
+  /// FIN); with the host gone nobody is.
+  @inlinable
+  mutating func die(_ side: Side, _ index: Int, host: Bool) {
+    let device = side == .server ? NodeID.server : NodeID(device: index)
+    if !host, !isUp(side, device).process { return }
+    if tracing { note(.died(side), device: device, link: nil) }
+    var unread = side == .server
+    if side == .client {
+      unread = deviceNodes[index].pausedUntil > now || deviceNodes[index].waiting > 0
+    }
+    for position in links.indices
+    where (side == .server || links[position].device == device)
+      && links[position].view(side) != .closed
+    {
+      let wasOpen = links[position].view(side) == .open
+      links[position].setView(side, .closed)
+      let link = LinkID(UInt16(position))
+      watcher.see(
+        .linkOver(link, side: side), device: links[position].device, at: now,
+        ledger: &record.ledger)
+      settleBelief(link, final: false)
+      if host {
+        watchWithProbes(link)
+      } else if wasOpen {
+        tellPeerOfEnd(position, by: side, reset: unread, at: now)
+      }
+    }
+    if side == .server {
+      Self.die(&serverNode, host: host, now: now)
+      server.crash()
+    } else {
+      Self.die(&deviceNodes[index], host: host, now: now)
+      clients[index].crash()
+      watcher.see(.clientDied, device: device, at: now, ledger: &record.ledger)
+    }
+  }
+
+  @inlinable
+  static func die(_ node: inout Node, host: Bool, now: Instant) {
+    if node.pausedUntil > now { node.pausedUntil = now }
+    _ = resume(&node, now: now)
+    node.processUp = false
+    if host { node.hostUp = false }
+    node.cancelAllTimers()
+  }
+
+  @inlinable
+  mutating func launch(_ side: Side, device: NodeID) {
+    if side == .server {
+      guard !serverNode.processUp else { return }
+      serverNode.processUp = true
+      serverNode.hostUp = true
+      if tracing { note(.launched(.server), device: .server, link: nil) }
+      deliver(.launched, to: .server, device: .server, link: nil)
+      return
+    }
+    let index = device.device
+    guard !deviceNodes[index].processUp else { return }
+    deviceNodes[index].processUp = true
+    deviceNodes[index].hostUp = true
+    if tracing { note(.launched(.client), device: device, link: nil) }
+    deliver(.launched, to: .client, device: device, link: nil)
+    if devices[index].wants { act(.connect, on: device) }
+    // By position: an app's reaction could not add to the list, but a copy would allocate.
+    var position = 0
+    while position < subscriptions.count {
+      let wanted = subscriptions[position]
+      position += 1
+      if wanted.device == device {
+        act(.subscribe(topic: wanted.topic, quality: wanted.quality), on: device)
+      }
+    }
+  }
+
+  // MARK: - The calm
+
+  /// The last step and the last fault are over: the network heals, everything is switched on, and
+  /// every subscriber comes back once, so that what is owed can be delivered.
+  @inlinable
+  mutating func beginCalm() {
+    now = max(now, disturbedUntil)
+    inCalm = true
+    armed.removeAll(keepingCapacity: true)
+    losses.removeAll(keepingCapacity: true)
+    hasMessageAnchors = false
+    hasStateAnchors = false
+    record.mix(now.nanoseconds ^ 0xca)
+    if tracing { note(.calm, device: .server, link: nil) }
+    for index in devices.indices {
+      devices[index].cutNext = false
+      devices[index].delayNext = .zero
+      if deviceNodes[index].pausedUntil == .never {
+        deviceNodes[index].pausedUntil = now
+        resume(.client, NodeID(device: index))
+      }
+    }
+    queue.release(at: now)
+    for index in devices.indices { bringBack(index) }
+  }
+
+  @inlinable
+  mutating func bringBack(_ index: Int) {
+    let device = NodeID(device: index)
+    // Devices with one identity would fight for it for ever; the calm belongs to the last of them.
+    for other in devices.indices
+    where other != index && identities[other] == identities[index] {
+      if (devices[other].lastConnect, other) > (devices[index].lastConnect, index),
+        devices[other].wants || devices[other].everSubscribed
+      {
+        if devices[index].wants {
+          devices[index].wants = false
+          if deviceNodes[index].processUp { act(.disconnect, on: device) }
+        }
+        return
+      }
+    }
+    if !deviceNodes[index].processUp {
+      if devices[index].everSubscribed { devices[index].wants = true }
+      launch(.client, device: device)
+    } else if !devices[index].wants, devices[index].everSubscribed {
+      devices[index].wants = true
+      act(.connect, on: device)
+    }
+  }
+}
