@@ -62,5 +62,6 @@ let package = Package(
       name: "PushBenchCommand", dependencies: ["PushBench", argumentParser],
       swiftSettings: strict),
     tests("TimelineTests", ["Timeline"]),
+    tests("PushProtocolsTests", ["PushProtocols", "Wire"]),
   ]
 )
