@@ -63,5 +63,11 @@ let package = Package(
       swiftSettings: strict),
     tests("TimelineTests", ["Timeline"]),
     tests("PushProtocolsTests", ["PushProtocols", "Wire"]),
+    // A protocol without a protocol: plants a rule and sees whether search and shrinking find it.
+    .target(
+      name: "ToyBench", dependencies: ["Timeline", "Custody", "Simulation"], path: "Tests/ToyBench",
+      swiftSettings: strict),
+    tests("ScenarioScriptTests", ["Timeline", "Custody", "Simulation", "Reporting", "ToyBench"]),
+    tests("OraclesTests", ["Timeline", "Custody", "Oracles"]),
   ]
 )
