@@ -69,5 +69,6 @@ let package = Package(
       swiftSettings: strict),
     tests("ScenarioScriptTests", ["Timeline", "Custody", "Simulation", "Reporting", "ToyBench"]),
     tests("OraclesTests", ["Timeline", "Custody", "Oracles"]),
+    tests("CaptureTests", ["Capture", "Timeline", "Wire"]),
   ]
 )
