@@ -62,6 +62,7 @@ let package = Package(
       name: "PushBenchCommand", dependencies: ["PushBench", argumentParser],
       swiftSettings: strict),
     tests("TimelineTests", ["Timeline"]),
+    tests("SimulationTests", ["Simulation", "Custody", "Timeline"]),
     tests("PushProtocolsTests", ["PushProtocols", "Wire"]),
     // A protocol without a protocol: plants a rule and sees whether search and shrinking find it.
     .target(
