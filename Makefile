@@ -38,7 +38,7 @@ bench: deps  ## measure: executions a second, allocations an event
 	@if [ -x Benchmarks/run ]; then Benchmarks/run; else echo "There are no benchmarks yet."; fi
 
 record:  ## record captures/mqtt anew from real programs (root; NAMES="a b" for some of them)
-	captures/record/record.sh --output captures/mqtt $(NAMES)
+	captures/record/record.sh --output captures $(NAMES)
 
 clean:  ## remove what was built
 	$(SWIFT) package clean

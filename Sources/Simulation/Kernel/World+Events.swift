@@ -17,8 +17,6 @@ extension World {
       arriveConnect(event, attempt)
     case .connected, .refused, .connectTimedOut:
       conclude(event)
-    case .accepted:
-      accept(event)
     case .awaitAcknowledgement(let side, let attempt):
       awaitAcknowledgement(event, by: side, attempt)
     case .probesFailed:
