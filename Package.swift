@@ -63,6 +63,7 @@ let package = Package(
       swiftSettings: strict),
     tests("TimelineTests", ["Timeline"]),
     tests("ReportingTests", ["Reporting", "Timeline"]),
+    tests("SimulationTests", ["Simulation", "Custody", "Timeline"]),
     tests("PushProtocolsTests", ["PushProtocols", "Wire"]),
     // A protocol without a protocol: plants a rule and sees whether search and shrinking find it.
     .target(
@@ -70,5 +71,6 @@ let package = Package(
       swiftSettings: strict),
     tests("ScenarioScriptTests", ["Timeline", "Custody", "Simulation", "Reporting", "ToyBench"]),
     tests("OraclesTests", ["Timeline", "Custody", "Oracles"]),
+    tests("CaptureTests", ["Capture", "Timeline", "Wire"]),
   ]
 )

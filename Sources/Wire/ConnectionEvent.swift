@@ -32,21 +32,47 @@ public struct ConnectionID: Hashable, Comparable, Sendable, BitwiseCopyable {
 }
 
 /// An IPv4 or IPv6 address and a port.
-public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
-  /// 4 or 16 bytes in network order.
-  public var address: [UInt8]
+///
+/// Plain bits, no array: descriptions go along with every event, and copying one must cost nothing.
+@frozen
+public struct Endpoint: Hashable, Sendable, BitwiseCopyable, CustomStringConvertible {
+  /// The first 8 bytes of an IPv6 address, big endian; 0 for IPv4.
+  public var high: UInt64
+  /// The last 8 bytes of an IPv6 address, or the 4 bytes of an IPv4 address.
+  public var low: UInt64
   public var port: UInt16
+  public var isIPv6: Bool
 
-  public init(address: [UInt8], port: UInt16) {
-    self.address = address
+  @inlinable public init(high: UInt64, low: UInt64, isIPv6: Bool, port: UInt16) {
+    self.high = high
+    self.low = low
     self.port = port
+    self.isIPv6 = isIPv6
+  }
+
+  /// - Parameter address: 4 or 16 bytes in network order.
+  public init(address: [UInt8], port: UInt16) {
+    precondition(address.count == 4 || address.count == 16, "\(address.count) bytes of address")
+    func number(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+    self.high = address.count == 16 ? number(address[..<8]) : 0
+    self.low = number(address.count == 16 ? address[8...] : address[...])
+    self.port = port
+    self.isIPv6 = address.count == 16
+  }
+
+  /// 4 or 16 bytes in network order.
+  public var address: [UInt8] {
+    func bytes(_ word: UInt64, _ count: Int) -> [UInt8] {
+      (0..<count).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64(count - 1 - $0))) }
+    }
+    return isIPv6 ? bytes(high, 8) + bytes(low, 8) : bytes(low, 4)
   }
 
   /// `10.0.0.1:1883`, `[2001:db8::1]:1883` (RFC 5952).
   public var description: String {
-    address.count == 4
-      ? address.map(String.init).joined(separator: ".") + ":\(port)"
-      : "[" + Self.compressed(address) + "]:\(port)"
+    isIPv6
+      ? "[" + Self.compressed(address) + "]:\(port)"
+      : address.map(String.init).joined(separator: ".") + ":\(port)"
   }
 
   private static func compressed(_ bytes: [UInt8]) -> String {
@@ -72,11 +98,15 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// Who talks to whom on a connection.
-public struct ConnectionDescription: Hashable, Sendable {
+@frozen
+public struct ConnectionDescription: Hashable, Sendable, BitwiseCopyable {
   public var client: Endpoint
   public var server: Endpoint
   /// How `client` was told from `server`.
-  public enum ClientRule: String, Sendable { case synSender, synAckReceiver, port, firstSpeaker }
+  @frozen
+  public enum ClientRule: String, Sendable, BitwiseCopyable {
+    case synSender, synAckReceiver, port, firstSpeaker
+  }
   public var clientRule: ClientRule
 
   public init(client: Endpoint, server: Endpoint, clientRule: ClientRule) {
@@ -98,6 +128,8 @@ public enum GapKind: String, Sendable, BitwiseCopyable {
 
 /// What a capture shows of one connection, in the order of its packets.
 ///
+/// Bytes that came out of order are told when the bytes before them have come, with the moment of
+/// the packet that carried them: within a direction offsets never go back, moments may.
 /// Stream offsets count payload bytes of one direction from 0 = the first byte after the SYN, or
 /// the first byte seen when the SYN is missing.
 public enum ConnectionEvent: Sendable, BitwiseCopyable {
@@ -115,7 +147,8 @@ public enum ConnectionEvent: Sendable, BitwiseCopyable {
   case retransmission(Direction, offset: UInt64, length: UInt64)
   /// A TCP keep-alive probe (RFC 9293 §3.8.4), not data.
   case keepAliveProbe(Direction)
-  /// The receiver advertises that it can take nothing (`true`), or something again.
+  /// The receiver of this direction advertises that it can take nothing (`true`), or something
+  /// again.
   case windowClosed(Direction, Bool)
   /// FIN: the sender of this direction will send nothing after `offset`.
   case finished(Direction, offset: UInt64)

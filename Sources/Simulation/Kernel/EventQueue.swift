@@ -15,6 +15,8 @@ struct Event<Message: WireMessage>: BitwiseCopyable {
     /// The device's SYN reaches the server's host.
     case connect(attempt: UInt8)
     case connected
+    /// The last ACK of the handshake reaches the server alone.
+    case accepted
     case refused, connectTimedOut
     /// The sender waits for TCP's acknowledgement of what has arrived already.
     case awaitAcknowledgement(by: Side, attempt: UInt8)

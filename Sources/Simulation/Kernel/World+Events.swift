@@ -17,6 +17,8 @@ extension World {
       arriveConnect(event, attempt)
     case .connected, .refused, .connectTimedOut:
       conclude(event)
+    case .accepted:
+      accept(event)
     case .awaitAcknowledgement(let side, let attempt):
       awaitAcknowledgement(event, by: side, attempt)
     case .probesFailed:

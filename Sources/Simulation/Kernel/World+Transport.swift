@@ -77,6 +77,11 @@ extension World {
       record.mix(now.nanoseconds ^ 0xc0)
       if tracing { note(.opened(.client), device: event.device, link: event.link) }
       deliver(.opened(event.link), to: .client, device: event.device, link: event.link)
+      // The handshake's last ACK mostly travels with the first message; alone if there is none.
+      if links[index].toServer.sent == 0, links[index].client == .open {
+        queue.push(
+          Event(.accepted, device: event.device, link: event.link, departed: now), at: now + oneWay)
+      }
       return
     }
     links[index].client = .closed
@@ -85,6 +90,16 @@ extension World {
     if case .connectTimedOut = event.what { failure = .timedOut }
     if tracing { note(.openFailed(failure), device: event.device, link: event.link) }
     deliver(.openFailed(failure), to: .client, device: event.device, link: nil)
+  }
+
+  /// The server's program is told of the connection.
+  @inlinable
+  mutating func accept(_ event: Event<Message>) {
+    let index = Int(event.link.index)
+    guard links[index].server == .opening, serverNode.processUp else { return }
+    links[index].server = .open
+    if tracing { note(.opened(.server), device: event.device, link: event.link) }
+    deliver(.opened(event.link), to: .server, device: event.device, link: event.link)
   }
 
   // MARK: - Sending
@@ -111,11 +126,11 @@ extension World {
       .wrote(message, by: side, link: link, peerHadClosed: links[index].peerOver(at: side)),
       device: device, at: now, ledger: &record.ledger)
     let sequence = enqueue(index, to: side.peer, departed: departed)
-    let floor = links[index].flow(to: side.peer).floor
     queue.push(
       Event(
         .arrival(message, to: side.peer, sequence: sequence, attempt: 0), device: device,
-        link: link, departed: departed), at: max(departed + oneWay, floor))
+        link: link, departed: departed),
+      at: raiseFloor(index, to: side.peer, departed + oneWay))
   }
 
   /// Numbers a segment of a flow.
@@ -133,6 +148,18 @@ extension World {
       links[index].toClient.unacknowledgedSince = departed
     }
     return links[index].toClient.sent
+  }
+
+  /// Nothing of the flow arrives before what was sent earlier.
+  /// - Returns: the time, put off as far as that demands.
+  @inlinable
+  mutating func raiseFloor(_ index: Int, to side: Side, _ time: Instant) -> Instant {
+    if side == .server {
+      links[index].toServer.floor = max(links[index].toServer.floor, time)
+      return links[index].toServer.floor
+    }
+    links[index].toClient.floor = max(links[index].toClient.floor, time)
+    return links[index].toClient.floor
   }
 
   /// Traffic keeps a middlebox's mapping alive; after too long a silence it is gone.
@@ -211,13 +238,8 @@ extension World {
     }
     links[index].lastActivity = max(links[index].lastActivity, again)
     if tracing { note(.retransmitted(side.peer), device: event.device, link: event.link) }
-    let at = again + oneWay
-    if side == .server {
-      links[index].toServer.floor = at
-    } else {
-      links[index].toClient.floor = at
-    }
-    requeue(event, attempt: attempt &+ 1, to: side, departed: again, at: at)
+    _ = raiseFloor(index, to: side, again + oneWay)
+    requeue(event, attempt: attempt &+ 1, to: side, departed: again, at: again + oneWay)
     return false
   }
 
@@ -232,8 +254,8 @@ extension World {
       again.what = .arrival(message, to: side, sequence: sequence, attempt: attempt)
     case .finish(let side, let sequence, _):
       again.what = .finish(to: side, sequence: sequence, attempt: attempt)
-    case .reset, .connect, .connected, .refused, .connectTimedOut, .awaitAcknowledgement,
-      .probesFailed, .aborted, .timer, .action, .credential, .credentialExpired, .revoked, .launch,
+    case .reset, .connect, .connected, .accepted, .refused, .connectTimedOut,
+      .awaitAcknowledgement, .probesFailed, .aborted, .timer, .action, .credential, .credentialExpired, .revoked, .launch,
       .strike, .resumed:
       preconditionFailure("only segments are in sequence")
     }
@@ -304,11 +326,7 @@ extension World {
     let index = Int(event.link.index)
     if !event.deferred {
       guard passes(event, to: side, sequence, attempt) else { return }
-      if side == .server, links[index].server == .opening, serverNode.processUp {
-        links[index].server = .open
-        if tracing { note(.opened(.server), device: event.device, link: event.link) }
-        deliver(.opened(event.link), to: .server, device: event.device, link: event.link)
-      }
+      if side == .server { accept(event) }
       guard links[index].view(side) == .open else {
         answerWithReset(event, from: side)
         return
@@ -338,9 +356,9 @@ extension World {
       now < links[index].flow(to: side.peer).deadFrom
     else {
       // The RST is lost; the next retransmission meets the same.
-      requeue(
-        event, attempt: 1, to: side, departed: event.departed + retransmissionDelay(after: 1),
-        at: event.departed + retransmissionDelay(after: 1) + oneWay)
+      let again = event.departed + retransmissionDelay(after: 1)
+      _ = raiseFloor(index, to: side, again + oneWay)
+      requeue(event, attempt: 1, to: side, departed: again, at: again + oneWay)
       return
     }
     queue.push(
@@ -385,11 +403,11 @@ extension World {
       return
     }
     let sequence = enqueue(index, to: side.peer, departed: departed)
-    let floor = links[index].flow(to: side.peer).floor
     queue.push(
       Event(
         .finish(to: side.peer, sequence: sequence, attempt: 0), device: device, link: link,
-        departed: departed), at: max(departed + oneWay, floor))
+        departed: departed),
+      at: raiseFloor(index, to: side.peer, departed + oneWay))
   }
 
   @inlinable

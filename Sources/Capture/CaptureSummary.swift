@@ -1,0 +1,31 @@
+public import Timeline
+
+/// What a capture holds, counted while it was read.
+public struct CaptureSummary: Sendable {
+  public var files: [String]
+  /// Packets in the capture, those that the filter left out included.
+  public var packets: UInt64 = 0
+  /// Packets that the filter left out.
+  public var filteredPackets: UInt64 = 0
+  /// Captured bytes of all packets.
+  public var bytes: UInt64 = 0
+  public var tcpPackets: UInt64 = 0
+  /// Packets that passed the filter and carried no TCP that could be read.
+  public var packetsNotTCP: UInt64 = 0
+  public var connections: UInt64 = 0
+  /// The earliest and the latest time; `nil` without packets. Packets need not be in order.
+  public var firstTime: Instant?
+  public var lastTime: Instant?
+  /// At most 16 of each kind, in the order they were found.
+  public var warnings: [CaptureWarning] = []
+  /// How often each kind of warning arose, those not in `warnings` included; in the order of
+  /// `CaptureWarning.Kind`, without zeros.
+  public var warningCounts: [(kind: CaptureWarning.Kind, count: UInt64)] = []
+
+  public init(files: [String]) { self.files = files }
+
+  public var duration: Nanoseconds {
+    guard let firstTime, let lastTime else { return .zero }
+    return lastTime - firstTime
+  }
+}

@@ -1,0 +1,251 @@
+import Timeline
+import Wire
+
+/// Turns the TCP segments of a capture into connections and their events.
+struct TCPReassembler {
+  private let sink: any ConnectionSink
+  private var table = FlowTable()
+  private var slots: ContiguousArray<TrackedConnection?> = []
+  private var freeSlots: [Int] = []
+  private(set) var connections: UInt32 = 0
+  /// Connections that were reset, and those that are over, in the order of their time to go.
+  private var lingering = WaitingLine()
+  private var buried = WaitingLine()
+  /// Connections with bytes held back, the longest waiting first.
+  private var holders = WaitingLine()
+  /// Where the search for idle connections goes on.
+  private var idleHand = 0
+
+  init(sink: any ConnectionSink) { self.sink = sink }
+
+  mutating func receive(
+    _ segment: TCPSegment, _ payload: RawSpan, at moment: Moment, _ books: inout Bookkeeping
+  ) {
+    if !lingering.isEmpty { endLingering(at: moment, &books) }
+    if !buried.isEmpty { forgetBuried(at: moment, books.limits) }
+    let (key, fromFirst) = FlowKey.of(segment)
+    let connection: TrackedConnection
+    var slot = table.slot(of: key) ?? -1
+    if slot >= 0, let known = slots[slot], !known.isSuperseded(by: segment, fromFirst: fromFirst) {
+      connection = known
+    } else {
+      if slot >= 0 { retire(slot, .reused, at: moment, &books) }
+      slot = open(segment, key, fromFirst, at: moment, &books)
+      connection = slots[slot]!
+    }
+    let wasOver = connection.isOver
+    let wasLingering = connection.isLingering
+    connection.receive(segment, payload, fromFirst: fromFirst, at: moment, &books)
+    if connection.isLingering, !wasLingering { beginLingering(connection, slot, moment, &books) }
+    if connection.isOver, !wasOver {
+      buried.append(connection, slot, until: moment.time + books.limits.afterlife)
+    }
+    if connection.hasHole, !connection.isQueuedAsHolder {
+      connection.isQueuedAsHolder = true
+      if holders.count > 2 * slots.count { dropStaleHolders() }
+      holders.append(connection, slot, until: .start)
+    }
+    if books.bufferedBytes > books.limits.bufferedBytes { releaseHolders(&books) }
+  }
+
+  // MARK: Beginning
+
+  private mutating func open(
+    _ segment: TCPSegment, _ key: FlowKey, _ fromFirst: Bool, at moment: Moment,
+    _ books: inout Bookkeeping
+  ) -> Int {
+    if table.count >= books.limits.connections { evictIdle(at: moment, &books) }
+    let (senderIsClient, rule) = Self.senderIsClient(segment)
+    let sender = Endpoint(segment.source, segment.sourcePort)
+    let receiver = Endpoint(segment.destination, segment.destinationPort)
+    let description = ConnectionDescription(
+      client: senderIsClient ? sender : receiver, server: senderIsClient ? receiver : sender,
+      clientRule: rule)
+    let connection = TrackedConnection(
+      key: key,
+      outlet: EventOutlet(
+        sink: sink, connection: ConnectionID(connections), description: description),
+      clientIsFirst: fromFirst == senderIsClient, at: moment)
+    connections += 1
+    let slot: Int
+    if let free = freeSlots.popLast() {
+      slot = free
+      slots[slot] = connection
+    } else {
+      slot = slots.count
+      slots.append(connection)
+    }
+    table.set(key, slot: slot)
+    connection.outlet.send(.began(handshake: segment.flags.contains(.syn)), at: moment)
+    return slot
+  }
+
+  /// Who is the client: the one who sends a SYN, else the one who gets a SYN/ACK, else the one
+  /// whose port is no registered push, web or mail port, else the one with the higher port.
+  static func senderIsClient(
+    _ segment: TCPSegment
+  ) -> (Bool, ConnectionDescription.ClientRule) {
+    if segment.flags.contains(.syn) {
+      return segment.flags.contains(.ack) ? (false, .synAckReceiver) : (true, .synSender)
+    }
+    let source = isServerPort(segment.sourcePort)
+    let destination = isServerPort(segment.destinationPort)
+    if source != destination { return (destination, .port) }
+    if segment.sourcePort != segment.destinationPort {
+      return (segment.sourcePort > segment.destinationPort, .port)
+    }
+    return (true, .firstSpeaker)
+  }
+
+  private static func isServerPort(_ port: UInt16) -> Bool {
+    switch port {
+    case 80, 443, 1883, 2195, 2196, 2197, 5222, 5223, 5228, 5229, 5230, 5269, 8080, 8883: true
+    case 21, 22, 25, 53, 110, 143, 389, 445, 3306, 5432, 5672: true
+    default: false
+    }
+  }
+
+  // MARK: Ends
+
+  private mutating func beginLingering(
+    _ connection: TrackedConnection, _ slot: Int, _ moment: Moment, _ books: inout Bookkeeping
+  ) {
+    if connection.wasRefused {
+      connection.conclude(.refused, at: moment, &books)
+    } else {
+      lingering.append(connection, slot, until: moment.time + books.limits.resetLinger)
+    }
+  }
+
+  private mutating func endLingering(at moment: Moment, _ books: inout Bookkeeping) {
+    while let (slot, id) = lingering.popDue(at: moment.time) {
+      guard let connection = slots[slot], connection.id == id, connection.isLingering else {
+        continue
+      }
+      let quietUntil = connection.lastMoment.time + books.limits.resetLinger
+      if quietUntil > moment.time {
+        lingering.append(connection, slot, until: quietUntil)
+      } else {
+        connection.conclude(.reset, at: connection.lastMoment, &books)
+        buried.append(connection, slot, until: moment.time + books.limits.afterlife)
+      }
+    }
+  }
+
+  private mutating func forgetBuried(at moment: Moment, _ limits: CaptureLimits) {
+    while let (slot, id) = buried.popDue(at: moment.time) {
+      guard let connection = slots[slot], connection.id == id else { continue }
+      let quietUntil = connection.lastMoment.time + limits.afterlife
+      if quietUntil > moment.time {
+        buried.append(connection, slot, until: quietUntil)
+      } else {
+        forget(slot, connection)
+      }
+    }
+  }
+
+  private mutating func forget(_ slot: Int, _ connection: TrackedConnection) {
+    table.remove(connection.key)
+    slots[slot] = nil
+    freeSlots.append(slot)
+  }
+
+  private mutating func retire(
+    _ slot: Int, _ end: EndOfConnection, at moment: Moment, _ books: inout Bookkeeping
+  ) {
+    guard let connection = slots[slot] else { return }
+    connection.conclude(end, at: moment, &books)
+    forget(slot, connection)
+  }
+
+  /// Retires the next connection that had no packet since the search last came by, those that are
+  /// over before all others.
+  private mutating func evictIdle(at moment: Moment, _ books: inout Bookkeeping) {
+    if let (slot, id) = buried.popFirst(), let connection = slots[slot], connection.id == id {
+      forget(slot, connection)
+      return
+    }
+    while true {
+      idleHand = idleHand + 1 < slots.count ? idleHand + 1 : 0
+      guard let connection = slots[idleHand] else { continue }
+      if connection.wasTouched {
+        connection.wasTouched = false
+      } else {
+        books.warnings.add(
+          .connectionLimit, frame: moment.frame,
+          "more than \(books.limits.connections) connections at a time: "
+            + "\(connection.outlet.description.name(.toServer)), idle since frame "
+            + "\(connection.lastMoment.frame), is no longer followed")
+        retire(idleHand, .evicted, at: moment, &books)
+        return
+      }
+    }
+  }
+
+  private mutating func dropStaleHolders() {
+    let slots = slots
+    holders.keep { slot, id in slots[slot]?.id == id }
+  }
+
+  private mutating func releaseHolders(_ books: inout Bookkeeping) {
+    while books.bufferedBytes > books.limits.bufferedBytes, let (slot, id) = holders.popFirst() {
+      guard let connection = slots[slot], connection.id == id else { continue }
+      connection.isQueuedAsHolder = false
+      connection.giveUpHoles(&books)
+    }
+  }
+
+  /// The capture is over: tells the end of every connection, in the order they began.
+  mutating func conclude(at moment: Moment, _ books: inout Bookkeeping) {
+    let open = slots.compactMap { $0 }.sorted { $0.id < $1.id }
+    for connection in open {
+      connection.conclude(.captureOver, at: moment, &books)
+    }
+    slots = []
+    freeSlots = []
+    table = FlowTable()
+  }
+}
+
+/// Connections in the order in which something is to be done with them.
+struct WaitingLine {
+  private var waiting: [(slot: Int, id: ConnectionID, until: Instant)] = []
+  private var head = 0
+
+  var isEmpty: Bool { head == waiting.count }
+  var count: Int { waiting.count - head }
+
+  mutating func keep(where isWanted: (Int, ConnectionID) -> Bool) {
+    waiting = waiting[head...].filter { isWanted($0.slot, $0.id) }
+    head = 0
+  }
+
+  mutating func append(_ connection: TrackedConnection, _ slot: Int, until: Instant) {
+    waiting.append((slot, connection.id, until))
+  }
+
+  mutating func popDue(at now: Instant) -> (slot: Int, id: ConnectionID)? {
+    guard head < waiting.count, waiting[head].until <= now else { return nil }
+    return popFirst()
+  }
+
+  mutating func popFirst() -> (slot: Int, id: ConnectionID)? {
+    guard head < waiting.count else { return nil }
+    let first = waiting[head]
+    head += 1
+    if head == waiting.count {
+      waiting.removeAll(keepingCapacity: true)
+      head = 0
+    } else if head >= 1024, head * 2 >= waiting.count {
+      waiting.removeFirst(head)
+      head = 0
+    }
+    return (first.slot, first.id)
+  }
+}
+
+extension Endpoint {
+  init(_ address: IPAddress, _ port: UInt16) {
+    self.init(high: address.high, low: address.low, isIPv6: address.isIPv6, port: port)
+  }
+}
