@@ -66,7 +66,8 @@ public struct ByteReader: ~Escapable {
     return unsafe UInt32(bigEndian: span.unsafeLoadUnaligned(fromByteOffset: at, as: UInt32.self))
   }
 
-  public mutating func readBytes(_ count: Int, _ what: StaticString) throws(DecodeError) -> [UInt8] {
+  public mutating func readBytes(_ count: Int, _ what: StaticString) throws(DecodeError) -> [UInt8]
+  {
     let at = try take(count, what)
     return unsafe span.extracting(at..<at + count).withUnsafeBytes { unsafe Array($0) }
   }

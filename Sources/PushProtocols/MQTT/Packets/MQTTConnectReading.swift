@@ -23,7 +23,8 @@ extension MQTTPacketReader {
     let properties = try properties(in: .packet(.connect))
 
     var packet = MQTTConnect(
-      version: version, clientIdentifier: "", cleanStart: connectFlags & ConnectFlag.cleanStart != 0,
+      version: version, clientIdentifier: "",
+      cleanStart: connectFlags & ConnectFlag.cleanStart != 0,
       keepAlive: keepAlive, properties: properties, isBridge: isBridge)
     packet.clientIdentifier = try clientIdentifier(cleanStart: packet.cleanStart)
     if connectFlags & ConnectFlag.will != 0 {

@@ -110,7 +110,8 @@ public struct MQTTPacketChain: Hashable, Sendable {
   private static func size(_ bytes: RawSpan, direction: Direction?) -> Size {
     var reader = ByteReader(bytes)
     guard let first = try? reader.readUInt8("type"),
-      let type = MQTTPacketType(rawValue: first >> 4), first & 0x0F == type.requiredFlags ?? first & 0x0F,
+      let type = MQTTPacketType(rawValue: first >> 4),
+      first & 0x0F == type.requiredFlags ?? first & 0x0F,
       type != .publish || first & 6 != 6
     else { return .implausible }
     var length = 0

@@ -11,6 +11,13 @@ public struct MQTTFrame: Hashable, Sendable {
   /// Bytes of the fixed header, 2 to 5.
   public var headerLength: Int
 
+  public init(start: UInt64, end: UInt64, firstByte: UInt8, headerLength: Int) {
+    self.start = start
+    self.end = end
+    self.firstByte = firstByte
+    self.headerLength = headerLength
+  }
+
   /// Bytes of the whole packet.
   public var length: Int { Int(end - start) }
   /// `nil` for the reserved type 0.
@@ -101,6 +108,13 @@ public struct MQTTFramer: Sendable {
     return unsafe buffer.span.bytes.extracting(end - frame.length..<end)
   }
 
+  /// `bytes(of:)` for places where the compiler can't follow its lifetime.
+  public func withBytes<Result, Failure: Error>(
+    of frame: MQTTFrame, _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(bytes(of: frame))
+  }
+
   /// Takes a segment and hands out each packet that it completes, whole and uncopied where it
   /// lies in one piece. The bytes are valid during the call only.
   public mutating func read(
@@ -108,10 +122,15 @@ public struct MQTTFramer: Sendable {
   ) throws(DecodeError) {
     if failure != nil || !isSynchronised || skipping > 0 {
       append(segment)
-      try drain(receive)
-      return
+      return try drain(receive)
     }
-    try drain(receive)
+    // What lies there from an `append` comes first. If it breaks, the segment is not lost.
+    do {
+      try drain(receive)
+    } catch {
+      append(segment)
+      throw error
+    }
     let segmentStart = offset
     var position = 0
     if pendingBytes > 0 {

@@ -197,21 +197,29 @@ public struct MQTTProperties: Hashable, Sendable, ExpressibleByArrayLiteral {
     get {
       first { if case .wildcardSubscriptionAvailable(let value) = $0 { value } else { nil } }
     }
-    set { set(.wildcardSubscriptionAvailable, newValue.map(MQTTProperty.wildcardSubscriptionAvailable)) }
+    set {
+      set(.wildcardSubscriptionAvailable, newValue.map(MQTTProperty.wildcardSubscriptionAvailable))
+    }
   }
 
   public var subscriptionIdentifiersAvailable: UInt8? {
     get {
       first { if case .subscriptionIdentifiersAvailable(let value) = $0 { value } else { nil } }
     }
-    set { set(.subscriptionIdentifiersAvailable, newValue.map(MQTTProperty.subscriptionIdentifiersAvailable)) }
+    set {
+      set(
+        .subscriptionIdentifiersAvailable,
+        newValue.map(MQTTProperty.subscriptionIdentifiersAvailable))
+    }
   }
 
   public var sharedSubscriptionAvailable: UInt8? {
     get {
       first { if case .sharedSubscriptionAvailable(let value) = $0 { value } else { nil } }
     }
-    set { set(.sharedSubscriptionAvailable, newValue.map(MQTTProperty.sharedSubscriptionAvailable)) }
+    set {
+      set(.sharedSubscriptionAvailable, newValue.map(MQTTProperty.sharedSubscriptionAvailable))
+    }
   }
 
   /// All of them: a PUBLISH has one for each subscription that matched (§3.3.2.3.8).

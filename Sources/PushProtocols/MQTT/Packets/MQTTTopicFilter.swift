@@ -107,10 +107,11 @@ public enum MQTTTopicName {
   /// What a name to publish to breaks; `nil` for a valid one.
   public static func violation(of topic: String, in version: MQTTVersion) -> MQTTViolation? {
     let rule: MQTTRule? =
-      if topic.isEmpty { .topicEmpty }
-      else if topic.utf8.contains(where: { $0 == .plus || $0 == .hash }) { .topicWildcard }
-      else if topic.utf8.contains(0) { .nulInText }
-      else { nil }
+      if topic.isEmpty {
+        .topicEmpty
+      } else if topic.utf8.contains(where: { $0 == .plus || $0 == .hash }) {
+        .topicWildcard
+      } else if topic.utf8.contains(0) { .nulInText } else { nil }
     return rule.map { MQTTViolation($0, version: version, offset: 0, detail: "'\(topic)'") }
   }
 }

@@ -29,7 +29,7 @@ public struct MQTTViolation: Hashable, Sendable {
 /// Where a rule stands in the two standards, and what it says.
 private struct RuleRow {
   var rule: MQTTRule
-  /// Empty for what only 5.0 can break.
+  /// Empty for what only the other can break.
   var v3: String
   var v5: String
   var text: String
@@ -103,10 +103,10 @@ enum MQTTRule: UInt8, Hashable, Sendable, CaseIterable {
     .init(.subscribeFlags, "MQTT-3.8.1-1", "MQTT-3.8.1-1", "SUBSCRIBE has flags 0010"),
     .init(.unsubscribeFlags, "MQTT-3.10.1-1", "MQTT-3.10.1-1", "UNSUBSCRIBE has flags 0010"),
     .init(.disconnectFlags, "MQTT-3.14.1-1", "MQTT-3.14.1-1", "DISCONNECT has flags 0000"),
-    .init(.authFlags, "§2.2.1", "MQTT-3.15.1-1", "AUTH has flags 0000"),
+    .init(.authFlags, "", "MQTT-3.15.1-1", "AUTH has flags 0000"),
     .init(.remainingLength, "§2.2.3", "§1.5.5", "a variable byte integer has 1 to 4 bytes"),
     .init(
-      .lengthNotMinimal, "§2.2.3", "MQTT-1.5.5-1",
+      .lengthNotMinimal, "", "MQTT-1.5.5-1",
       "a variable byte integer uses as few bytes as possible"),
     .init(.trailingBytes, "§2.2.3", "§2.1.4", "a packet ends with its last field"),
     .init(.wrongDirection, "§2.2.1", "§2.1.2", "only the other end sends this packet"),
@@ -125,7 +125,7 @@ enum MQTTRule: UInt8, Hashable, Sendable, CaseIterable {
       "the answer has the identifier of its request"),
     .init(.topicEmpty, "MQTT-4.7.3-1", "MQTT-4.7.3-1", "a topic has at least one character"),
     .init(
-      .topicAbsentWithoutAlias, "MQTT-4.7.3-1", "§3.3.2.1",
+      .topicAbsentWithoutAlias, "", "§3.3.2.1",
       "a topic alias stands in for an empty topic name"),
     .init(.topicWildcard, "MQTT-3.3.2-2", "MQTT-3.3.2-2", "a topic name has no wildcards"),
     .init(.wildcardInWillTopic, "MQTT-4.7.1-1", "MQTT-4.7.0-1", "a will topic has no wildcards"),
@@ -133,9 +133,9 @@ enum MQTTRule: UInt8, Hashable, Sendable, CaseIterable {
       .multiLevelWildcard, "MQTT-4.7.1-2", "MQTT-4.7.1-1",
       "'#' is the whole last level of a filter"),
     .init(.singleLevelWildcard, "MQTT-4.7.1-3", "MQTT-4.7.1-2", "'+' is the whole of a level"),
-    .init(.shareName, "§4.7", "MQTT-4.8.2-1", "'$share/' is followed by a share name"),
+    .init(.shareName, "", "MQTT-4.8.2-1", "'$share/' is followed by a share name"),
     .init(
-      .shareNameCharacters, "§4.7", "MQTT-4.8.2-2",
+      .shareNameCharacters, "", "MQTT-4.8.2-2",
       "a share name has no wildcards, and '/' and a filter follow"),
     // Properties: only 5.0 can break these.
     .init(.propertyLengthMissing, "", "MQTT-2.2.2-1", "no properties are a Property Length of 0"),
@@ -170,16 +170,16 @@ enum MQTTRule: UInt8, Hashable, Sendable, CaseIterable {
       .willRetainWithoutWill, "MQTT-3.1.2-15", "MQTT-3.1.2-13",
       "Will Retain is 0 without a will"),
     .init(
-      .passwordWithoutUserName, "MQTT-3.1.2-22", "§3.1.2.9",
+      .passwordWithoutUserName, "MQTT-3.1.2-22", "",
       "a password comes with a user name"),
     .init(
       .clientIdentifierMissing, "MQTT-3.1.3-3", "MQTT-3.1.3-3",
       "the payload begins with the client identifier"),
     .init(
-      .emptyClientIdentifier, "MQTT-3.1.3-7", "MQTT-3.1.3-6",
+      .emptyClientIdentifier, "MQTT-3.1.3-7", "",
       "an empty client identifier needs Clean Session 1"),
     .init(
-      .clientIdentifierLength, "3.1 §3.1", "MQTT-3.1.3-5",
+      .clientIdentifierLength, "3.1 §3.1", "",
       "a client identifier has 1 to 23 characters"),
     .init(
       .willMissing, "MQTT-3.1.2-9", "MQTT-3.1.2-9",

@@ -126,7 +126,8 @@ private let otherVectors: [PacketVector] = [
     "SUBSCRIBE", .v3_1_1, "82 0e 0001 0003'a/#' 01 0003'+/b' 02",
     .subscribe(
       .init(
-        packetID: 1, subscriptions: [.init("a/#", qos: .atLeastOnce), .init("+/b", qos: .exactlyOnce)]))),
+        packetID: 1,
+        subscriptions: [.init("a/#", qos: .atLeastOnce), .init("+/b", qos: .exactlyOnce)]))),
   .init(
     "SUBSCRIBE, options", .v5, "82 10 0001 02 0b 07 0003'a/#' 2d 0002'$c' 10",
     .subscribe(

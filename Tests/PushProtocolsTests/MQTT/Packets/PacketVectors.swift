@@ -1,5 +1,5 @@
-import Testing
 import PushProtocols
+import Testing
 
 /// One packet in its canonical form, and what it says.
 struct PacketVector: Sendable, CustomTestStringConvertible {
