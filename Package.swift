@@ -72,5 +72,11 @@ let package = Package(
     tests("ScenarioScriptTests", ["Timeline", "Custody", "Simulation", "Reporting", "ToyBench"]),
     tests("OraclesTests", ["Timeline", "Custody", "Oracles"]),
     tests("CaptureTests", ["Capture", "Timeline", "Wire"]),
+    tests(
+      "ShrinkingTests",
+      ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking", "Search", "ToyBench"]),
+    tests(
+      "SearchTests",
+      ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking", "Search", "ToyBench"]),
   ]
 )
