@@ -84,7 +84,7 @@ extension MQTTPacketReader {
     switch type {
     case .connect: .connect(try connect(flags: flags))
     case .connack: .connack(try connack())
-    case .publish: .publish(try ownedPublish(flags: flags))
+    case .publish: .publish(try publish(flags: flags).owned(in: packet))
     case .puback: .puback(try acknowledgement(.puback, .pubackCode))
     case .pubrec: .pubrec(try acknowledgement(.pubrec, .pubrecCode))
     case .pubrel: .pubrel(try acknowledgement(.pubrel, .pubrelCode))
@@ -103,21 +103,6 @@ extension MQTTPacketReader {
   private mutating func empty(_ packet: MQTTPacket) throws(DecodeError) -> MQTTPacket {
     try end()
     return packet
-  }
-
-  private mutating func ownedPublish(flags: UInt8) throws(DecodeError) -> MQTTPublish {
-    let view = try publish(flags: flags)
-    var properties = MQTTProperties()
-    if !view.properties.isEmpty {
-      // The view has checked them; reading them again must not report anything twice.
-      var second = MQTTPacketReader(packet, version: version, direction: direction)
-      second.reader.seek(to: view.properties.lowerBound)
-      properties = try second.properties(in: .packet(.publish))
-    }
-    return MQTTPublish(
-      topic: view.topicText(in: packet), payload: view.payloadBytes(in: packet), qos: view.qos,
-      packetID: view.packetID, retain: view.retain, duplicate: view.duplicate,
-      properties: properties)
   }
 
   /// PUBACK, PUBREC, PUBREL, PUBCOMP (§3.4 to §3.7).

@@ -16,7 +16,7 @@ public struct MQTTPublishView: Hashable, Sendable {
   public var packetID: UInt16?
   /// All ranges count bytes from the start of the packet, its fixed header included.
   public var topic: Range<Int>
-  /// The property block without its length; empty before 5.0.
+  /// The property block with its length; empty before 5.0.
   public var properties: Range<Int>
   public var payload: Range<Int>
   public var topicAlias: UInt16?
@@ -55,6 +55,23 @@ public struct MQTTPublishView: Hashable, Sendable {
 
   public func topicText(in packet: RawSpan) -> String {
     MQTTText.string(packet.extracting(topic))
+  }
+
+  /// The property list, read again; empty before 5.0.
+  public func propertyList(in packet: RawSpan) -> MQTTProperties {
+    if properties.isEmpty { return [] }
+    var reader = MQTTPacketReader(packet, version: .v5, direction: nil)
+    reader.reader.seek(to: properties.lowerBound)
+    // The view was made by reading the same block: it can't fail now, and has told its faults.
+    return (try? reader.properties(in: .packet(.publish))) ?? []
+  }
+
+  /// Copies everything out.
+  public func owned(in packet: RawSpan) -> MQTTPublish {
+    MQTTPublish(
+      topic: topicText(in: packet), payload: payloadBytes(in: packet), qos: qos,
+      packetID: packetID, retain: retain, duplicate: duplicate,
+      properties: propertyList(in: packet))
   }
 
   public func payloadBytes(in packet: RawSpan) -> [UInt8] {

@@ -3,7 +3,9 @@ public enum MQTTVersion: UInt8, Hashable, Sendable, CaseIterable, CustomStringCo
   /// No CONNECT was seen and nothing since then proved one format.
   case unknown = 0
   /// MQTT 3.1: protocol name `MQIsdp`, level 3. On the wire the same as 3.1.1 but for details.
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case v3_1 = 3
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case v3_1_1 = 4
   case v5 = 5
 

@@ -20,6 +20,8 @@ import Wire
     #expect(view.qos == publish.qos)
     #expect(view.retain == publish.retain)
     #expect(view.duplicate == publish.duplicate)
+    #expect(view.propertyList(in: packet) == publish.properties)
+    #expect(view.owned(in: packet) == publish)
     #expect(view.topicAlias == publish.properties.topicAlias)
     #expect(view.messageExpiryInterval == publish.properties.messageExpiryInterval)
   }
