@@ -63,6 +63,7 @@ let package = Package(
       swiftSettings: strict),
     tests("TimelineTests", ["Timeline"]),
     tests("ReportingTests", ["Reporting", "Timeline"]),
+    tests("TidyTests", []),
     tests("SimulationTests", ["Simulation", "Custody", "Timeline"]),
     tests("PushProtocolsTests", ["PushProtocols", "Wire"]),
     // A protocol without a protocol: plants a rule and sees whether search and shrinking find it.

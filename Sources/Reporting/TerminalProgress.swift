@@ -39,7 +39,7 @@ public struct TerminalProgress: Sendable {
     return Self.erase + line(at: now, done: done, findings: findings)
   }
 
-  /// What clears the line again; `nil` when none was drawn. Call it before anything else is written.
+  /// What clears the line again; `nil` when none was drawn. To be written before anything else.
   public mutating func clear() -> String? {
     guard drawnAt != nil else { return nil }
     drawnAt = nil
@@ -49,7 +49,8 @@ public struct TerminalProgress: Sendable {
   /// Back to the first column, erase to the end of the line (ECMA-48 §8.3.41).
   static let erase = "\r\u{1B}[K"
 
-  /// The line itself: `[#####...............]  25%  12,000 executions  1.2k/s  3 findings  12 s left`.
+  /// The line itself:
+  /// `[#####...............]  25%  12,000 executions  1.2k/s  3 findings  12 s left`.
   func line(at now: Instant, done: UInt64, findings: Int) -> String {
     let elapsed = now - started
     var parts: [String] = []

@@ -8,10 +8,11 @@ import Testing
     #expect(TerminalNumber.grouped(number) == text)
   }
 
-  @Test(arguments: [
-    (0, "0"), (950, "950"), (1_000, "1k"), (1_299, "1.2k"), (9_999, "9.9k"), (51_200, "51k"),
-    (999_999, "999k"), (3_400_000, "3.4M"), (UInt64.max, "18446744T"),
-  ] as [(UInt64, String)])
+  @Test(
+    arguments: [
+      (0, "0"), (950, "950"), (1_000, "1k"), (1_299, "1.2k"), (9_999, "9.9k"), (51_200, "51k"),
+      (999_999, "999k"), (3_400_000, "3.4M"), (UInt64.max, "18446744T"),
+    ] as [(UInt64, String)])
   func `short numbers round down`(number: UInt64, text: String) {
     #expect(TerminalNumber.short(number) == text)
   }

@@ -24,7 +24,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("plain", 5), ("\u{1B}[1;31mred\u{1B}[0m", 3), ("broker → gk", 11), ("電池", 4), ("é", 1), ("", 0),
+    ("plain", 5), ("\u{1B}[1;31mred\u{1B}[0m", 3), ("broker → gk", 11), ("電池", 4), ("é", 1),
+    ("", 0),
   ])
   func `columns count what is seen`(text: String, columns: Int) {
     #expect(TerminalStyle.columns(of: text) == columns)
