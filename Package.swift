@@ -31,7 +31,7 @@ let package = Package(
     .executable(name: "pushbench", targets: ["PushBenchCommand"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
     // Bytes and instants.
@@ -48,7 +48,8 @@ let package = Package(
     // One folder a protocol: codec, observation of captures, machines.
     layer("PushProtocols", ["Timeline", "Wire", "Custody", "Simulation"]),
     layer("Oracles", ["Timeline", "Custody"]),
-    layer("Replay", ["Timeline", "Wire", "Custody", "Simulation", "PushProtocols"]),
+    layer(
+      "Replay", ["Timeline", "Wire", "Custody", "Capture", "Simulation", "PushProtocols"]),
     layer("Shrinking", ["Timeline", "Custody", "Simulation"]),
     layer("Search", ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking"]),
     layer("Reporting", ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking"]),

@@ -33,7 +33,8 @@ public struct DeliveryFacts: OptionSet, Hashable, Sendable, BitwiseCopyable {
   @inlinable public static var received: Self { .init(rawValue: 1 << 4) }
   /// The receiver gave it to the app (or stored it durably).
   @inlinable public static var handedOver: Self { .init(rawValue: 1 << 5) }
-  /// The receiver wrote the protocol's acknowledgement to a connection that its peer had not closed.
+  /// The receiver wrote the protocol's acknowledgement to a connection that its peer had not
+  /// closed.
   @inlinable public static var acknowledged: Self { .init(rawValue: 1 << 6) }
   /// The acknowledgement reached the sender.
   @inlinable public static var settled: Self { .init(rawValue: 1 << 7) }
@@ -123,7 +124,9 @@ public struct DeviceRow: Hashable, Sendable, BitwiseCopyable {
   public var refreshes: UInt32 = 0
   /// Budgets exceeded (see `StormBudget`); `none` when never.
   public var storm = Storm.none
-  @frozen public enum Storm: UInt8, Sendable, BitwiseCopyable { case none, connects, refreshes, messages }
+  @frozen public enum Storm: UInt8, Sendable, BitwiseCopyable {
+    case none, connects, refreshes, messages
+  }
   /// First forbidden message of each end: an index into the protocol's table of rules, 0 = none.
   public var clientViolation: UInt16 = 0
   public var serverViolation: UInt16 = 0

@@ -2,8 +2,8 @@ public import Custody
 
 /// A delivery counts as done, or has been sent and forgotten, and nobody acknowledged it.
 ///
-/// Two ways to see it: the sender says so itself while the acknowledgement is missing (at any time);
-/// or, after the calm, it was written at least once and no end holds it any more.
+/// Two ways to see it: the sender says so itself while the acknowledgement is missing (at any
+/// time); or, after the calm, it was written at least once and no end holds it any more.
 ///
 /// Exempt: see `DeliveryRow.isOpen`. An acknowledgement written before the sender closed counts,
 /// even when it gets lost afterwards: the receiver has it then, and a repetition is the sender's

@@ -4,8 +4,8 @@ internal import Timeline
 /// The two ends disagreed about being connected for longer than the protocol's own bound.
 ///
 /// Exempt: whatever is within that bound (MQTT 5 §3.1.2.10: the server must close after one and a
-/// half times the keep-alive); a keep-alive of 0 turns the mechanism off, so nothing is bounded. Both
-/// are the witness's business: `zombieFor` is what goes beyond.
+/// half times the keep-alive); a keep-alive of 0 turns the mechanism off, so nothing is bounded.
+/// Both are the witness's business: `zombieFor` is what goes beyond.
 public struct ZombieOracle: Oracle {
   public static let name = "zombie"
   public static let meaning =

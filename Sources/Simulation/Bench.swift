@@ -82,7 +82,7 @@ public struct TraceEntry: Hashable, Sendable {
 
 /// A fault that met a joint state, for the vacuity report.
 @frozen
-public struct FaultContext: Hashable, Sendable, BitwiseCopyable {
+public struct FaultEncounter: Hashable, Sendable, BitwiseCopyable {
   public var fault: UInt8
   public var clientState: UInt16
   public var serverState: UInt16
@@ -94,15 +94,16 @@ public struct FaultContext: Hashable, Sendable, BitwiseCopyable {
   }
 }
 
-/// A client machine, a server machine and their protocol, ready to run scenarios: the one existential
-/// between the protocol-neutral layers and the specialised hot loop. Not shared between threads.
+/// A client machine, a server machine and their protocol, ready to run scenarios: the one
+/// existential between the protocol-neutral layers and the specialised hot loop. Not shared between
+/// threads.
 public protocol Bench: AnyObject {
   /// Runs a scenario from its beginning. Results stay valid until the next run.
   func run(_ scenario: Scenario, options: RunOptions) -> RunSummary
   var ledger: Ledger { get }
   /// Edges between joint states that the run passed, hashed; may repeat.
   var edges: [UInt32] { get }
-  var faultContexts: [FaultContext] { get }
+  var faultContexts: [FaultEncounter] { get }
   /// Empty unless the run was traced.
   var trace: [TraceEntry] { get }
 }

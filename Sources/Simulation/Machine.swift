@@ -45,6 +45,7 @@ public struct TimerID: Hashable, Sendable, BitwiseCopyable {
   }
 }
 
+/// Why a connection did not come about: the host said no, or nobody answered.
 @frozen
 public enum OpenFailure: UInt8, Hashable, Sendable, BitwiseCopyable { case refused, timedOut }
 
@@ -117,11 +118,13 @@ public enum Effect<Message: WireMessage>: Sendable, BitwiseCopyable {
   case blame(rule: UInt16, LinkID)
 }
 
+/// Why an end no longer owes a delivery that was not acknowledged.
 @frozen
 public enum DropReason: UInt8, Hashable, Sendable, BitwiseCopyable {
   case messageExpired, sessionExpired, sessionReplaced, rejected, queueFull, superseded, tooLarge
 }
 
+/// Why a client stops trying to connect.
 @frozen
 public enum GiveUpReason: UInt8, Hashable, Sendable, BitwiseCopyable {
   case refusedForGood, credentialRefused, tooManyAttempts, protocolError
@@ -160,15 +163,15 @@ public struct Effects<Message: WireMessage>: ~Copyable {
 public protocol Machine: Sendable {
   associatedtype Message: WireMessage
 
-  /// The program ends: only what is declared durable stays. Its connections are already gone and its
-  /// timers are cancelled by the simulation.
+  /// The program ends: only what is declared durable stays. Its connections are already gone and
+  /// its timers are cancelled by the simulation.
   mutating func crash()
 
   mutating func receive(
     _ input: Input<Message>, at clock: Clock, into effects: inout Effects<Message>)
 
-  /// Belief: there is a working protocol connection on this link (handshake done, as far as this end
-  /// knows).
+  /// Belief: there is a working protocol connection on this link (handshake done, as far as this
+  /// end knows).
   func believesConnected(on link: LinkID) -> Bool
 
   /// Small number for "where it is": phase and buckets, never raw counters. Novelty, anchors and
@@ -179,6 +182,7 @@ public protocol Machine: Sendable {
   func holds(publication: UInt16, for receiver: NodeID) -> Bool
 }
 
+/// The machine of a device.
 public protocol ClientMachine: Machine {
   /// Reads its settings out of the scenario: once per set of devices, not once per run.
   mutating func configure(node: NodeID, device: Device, identity: UInt16, scenario: Scenario)
@@ -186,6 +190,7 @@ public protocol ClientMachine: Machine {
   mutating func reset()
 }
 
+/// The machine of the server: one for all devices.
 public protocol ServerMachine: Machine {
   /// All that a server knows of the world beforehand: its settings and the topic table. Devices
   /// introduce themselves.

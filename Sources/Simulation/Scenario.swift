@@ -111,6 +111,7 @@ public struct Step: Hashable, Sendable, BitwiseCopyable {
   }
 }
 
+/// What an app, a person or the outside world does at a step.
 @frozen
 public enum Action: Hashable, Sendable, BitwiseCopyable {
   /// The app wants to be connected from now on (reconnects included).

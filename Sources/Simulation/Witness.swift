@@ -27,8 +27,8 @@ public enum Sighting<Message: WireMessage>: Sendable, BitwiseCopyable {
 /// Keeps the ledger of a run by the protocol's rules, from what crosses the wire and what apps see.
 ///
 /// One per protocol, never part of a machine: built-in machines, specimens and a user's machine are
-/// all judged by the same witness. It must know what is owed to whom, so it follows subscriptions and
-/// session states on its own.
+/// all judged by the same witness. It must know what is owed to whom, so it follows subscriptions
+/// and session states on its own.
 public protocol Witness: Sendable {
   associatedtype Message: WireMessage
   init()

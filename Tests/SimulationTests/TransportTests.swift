@@ -75,8 +75,12 @@ import Timeline
 
   @Test func `a sleeping device's kernel acknowledges what its program reads only later`() {
     var run = ToyRun(ping: .seconds(1))
-    run.scenario.steps.append(Step(.start + .seconds(2), run.phone, .submit(.init(
-      publication: 1, topic: 0, quality: 1))))
+    run.scenario.steps.append(
+      Step(
+        .start + .seconds(2), run.phone,
+        .submit(
+          .init(
+            publication: 1, topic: 0, quality: 1))))
     run.fault(.pause(.client, for: .seconds(5)), at: .milliseconds(2_010))
     run.run()
     let arrived = run.times(of: .arrived(.client))
@@ -107,16 +111,18 @@ import Timeline
     #expect(run.notesAtServer == [1, 2])
   }
 
-  @Test func `a change of network ends the connection for the device and leaves the server's half-open`() {
+  @Test func `a change of network ends the device's connection and leaves the server's half-open`()
+  {
     var run = ToyRun(notesAt: [.seconds(2)])
     run.fault(.changeNetwork, at: .seconds(4))
     run.run()
     #expect(run.times(of: .closed(.client, .aborted)).count == 1)
     #expect(run.times(of: .opened(.client)).count == 2)
-    #expect(run.bench.trace.allSatisfy { entry in
-      if case .closed(.server, _) = entry.what { return false }
-      return true
-    })
+    #expect(
+      run.bench.trace.allSatisfy { entry in
+        if case .closed(.server, _) = entry.what { return false }
+        return true
+      })
   }
 
   @Test func `a forgotten mapping resets the device or stays silent`() {

@@ -8,7 +8,7 @@ public final class ToyBench: Bench {
   private let rule: ToyRule
   public private(set) var ledger = Ledger()
   public private(set) var edges: [UInt32] = []
-  public private(set) var faultContexts: [FaultContext] = []
+  public private(set) var faultContexts: [FaultEncounter] = []
   public private(set) var trace: [TraceEntry] = []
   public private(set) var runs = 0
 
@@ -34,7 +34,7 @@ public final class ToyBench: Bench {
     for (index, fault) in scenario.faults.enumerated() {
       edges.append(0x1_0000 | UInt32(fault.kind.number) << 4 | UInt32(min(index, 3)))
       faultContexts.append(
-        FaultContext(
+        FaultEncounter(
           fault: UInt8(fault.kind.number), clientState: UInt16(index % 5), serverState: 0))
       if index < 64 { summary.faultsStruck |= 1 << UInt64(index) }
     }

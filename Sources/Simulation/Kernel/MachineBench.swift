@@ -39,6 +39,6 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
 
   public var ledger: Ledger { record.ledger }
   public var edges: [UInt32] { record.edges }
-  public var faultContexts: [FaultContext] { record.faultContexts }
+  public var faultContexts: [FaultEncounter] { record.faultContexts }
   public var trace: [TraceEntry] { record.trace }
 }

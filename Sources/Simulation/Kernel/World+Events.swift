@@ -48,8 +48,8 @@ extension World {
     }
   }
 
-  /// The event if its node can process it now; otherwise it is put back to when the node can, behind
-  /// everything that has come for the node before. Pauses, sleep and slowness all pass here.
+  /// The event if its node can process it now; otherwise it is put back to when the node can,
+  /// behind everything that has come for the node before. Pauses, sleep and slowness all pass here.
   @inlinable
   mutating func admitted(_ event: Event<Message>, to side: Side) -> Event<Message>? {
     if side == .server { return Self.admit(event, &serverNode, now: now, &queue) }

@@ -100,10 +100,12 @@ extension World {
     links[Int(link.index)].toServer.deadFrom = min(links[Int(link.index)].toServer.deadFrom, now)
     links[Int(link.index)].toClient.deadFrom = min(links[Int(link.index)].toClient.deadFrom, now)
     if client {
-      queue.push(Event(.reset(to: .client), device: device, link: link, departed: now), at: now + half)
+      queue.push(
+        Event(.reset(to: .client), device: device, link: link, departed: now), at: now + half)
     }
     if server {
-      queue.push(Event(.reset(to: .server), device: device, link: link, departed: now), at: now + half)
+      queue.push(
+        Event(.reset(to: .server), device: device, link: link, departed: now), at: now + half)
     }
     if !client || !server { watchWithProbes(link) }
   }
@@ -148,7 +150,7 @@ extension World {
     record.mix(now.nanoseconds ^ UInt64(fault.fault.kind.number) << 56)
     let state = device.isServer ? DeviceState() : devices[device.device]
     record.faultContexts.append(
-      FaultContext(
+      FaultEncounter(
         fault: UInt8(fault.fault.kind.number), clientState: state.clientState,
         serverState: state.serverState))
     if tracing { note(.fault(Int(fault.position)), device: device, link: nil) }
@@ -200,7 +202,9 @@ extension World {
 
   @inlinable
   static func jump(_ node: inout Node, _ forward: Bool, _ by: Nanoseconds) {
-    if forward { node.skewForward = node.skewForward + by } else {
+    if forward {
+      node.skewForward = node.skewForward + by
+    } else {
       node.skewBackward = node.skewBackward + by
     }
   }

@@ -231,7 +231,8 @@ extension World {
     if again - since >= path.userTimeout {
       if senderView == .open {
         queue.push(
-          Event(.awaitAcknowledgement(by: side.peer, attempt: .max), device: event.device,
+          Event(
+            .awaitAcknowledgement(by: side.peer, attempt: .max), device: event.device,
             link: event.link), at: max(since + path.userTimeout, now))
       }
       return false
@@ -255,7 +256,8 @@ extension World {
     case .finish(let side, let sequence, _):
       again.what = .finish(to: side, sequence: sequence, attempt: attempt)
     case .reset, .connect, .connected, .accepted, .refused, .connectTimedOut,
-      .awaitAcknowledgement, .probesFailed, .aborted, .timer, .action, .credential, .credentialExpired, .revoked, .launch,
+      .awaitAcknowledgement, .probesFailed, .aborted, .timer, .action, .credential,
+      .credentialExpired, .revoked, .launch,
       .strike, .resumed:
       preconditionFailure("only segments are in sequence")
     }

@@ -244,7 +244,7 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
 public struct RunRecord: Sendable {
   public var ledger = Ledger()
   public var edges: [UInt32] = []
-  public var faultContexts: [FaultContext] = []
+  public var faultContexts: [FaultEncounter] = []
   public var trace: [TraceEntry] = []
   public var events: UInt32 = 0
   public var messages: UInt32 = 0
