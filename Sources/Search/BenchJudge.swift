@@ -14,7 +14,7 @@ public final class BenchJudge: ShrinkJudge {
 
   public init(_ bench: any Bench) { self.bench = bench }
 
-  /// The bench for the machines that a scenario names; `nil` when the protocol has no such machines.
+  /// The bench for the machines that a scenario names; `nil` when the protocol has none such.
   public convenience init?(for scenario: Scenario, subject: ProtocolUnderTest) {
     guard let bench = subject.makeBench(scenario.client, scenario.server) else { return nil }
     self.init(bench)

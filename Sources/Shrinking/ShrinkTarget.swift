@@ -95,13 +95,14 @@ public struct ShrinkTarget: ~Copyable {
 
 /// A deterministic way to propose simpler scenarios.
 ///
-/// A pass goes once through what it knows; the shrinker repeats. It must stay valid while the target
-/// changes under it, so it looks at `target.scenario` anew after every success.
+/// A pass goes once through what it knows; the shrinker repeats. It must stay valid while the
+/// target changes under it, so it looks at `target.scenario` anew after every success.
 public protocol ShrinkPass: Sendable {
   static var name: String { get }
   func run(on target: inout ShrinkTarget)
 }
 
+/// All passes, in the order in which the shrinker repeats them.
 public enum ShrinkPassCatalog {
   /// What removes much comes first: everything after it is cheaper then.
   public static let all: [any ShrinkPass] = [

@@ -57,6 +57,7 @@ public struct Shrinker: Sendable {
   }
 }
 
+/// What one pass has tried, and what came of it.
 public struct ShrinkPassStatistics: Hashable, Sendable {
   public var name: String
   public var attempts = 0

@@ -158,6 +158,7 @@ public enum ConnectionEvent: Sendable, BitwiseCopyable {
   case ended(EndOfConnection)
 }
 
+/// Why nothing more is told of a connection.
 public enum EndOfConnection: String, Sendable, BitwiseCopyable {
   case closed, reset, refused
   /// The same four-tuple was used again.
