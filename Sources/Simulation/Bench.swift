@@ -138,12 +138,16 @@ public struct ProtocolUnderTest: Sendable {
   public var stateName: @Sendable (UInt16, Side) -> String
   public var states: @Sendable (Side) -> [UInt16]
   public var noticeBounds: @Sendable (Device, Scenario) -> NoticeBounds
+  /// Hand-written seeds for a search, besides what captures give: each says in `source` what it is
+  /// about, all hold without faults.
+  public var standardScenarios: [Scenario]
   /// `nil` when a name is not one of `machines`.
   public var makeBench: @Sendable (_ client: String, _ server: String) -> (any Bench)?
 
   /// - Parameter makeBench: called once per worker and pair of machines.
   public init<Model: PushModel>(
     _ model: Model.Type, machines: [MachineName], standardClient: String, standardServer: String,
+    standardScenarios: [Scenario] = [],
     makeBench: @escaping @Sendable (_ client: String, _ server: String) -> (any Bench)?
   ) {
     name = Model.name
@@ -157,6 +161,7 @@ public struct ProtocolUnderTest: Sendable {
     stateName = { Model.stateName($0, of: $1) }
     states = { Model.states(of: $0) }
     noticeBounds = { Model.noticeBounds(of: $0, in: $1) }
+    self.standardScenarios = standardScenarios
     self.makeBench = makeBench
   }
 }

@@ -1,0 +1,132 @@
+internal import Custody
+internal import Simulation
+internal import Timeline
+
+extension MQTTClient {
+  /// What the device has to show, and what it does about the next one.
+  struct Token: Sendable, BitwiseCopyable {
+    /// By the token service's wall clock; `.start` without one.
+    var expires = Instant.start
+    /// Not shown to a server yet: worth trying whatever the own clock says.
+    var isFresh = false
+    var isAsking = false
+    /// Sent in an AUTH that is not answered yet.
+    var isReplacing = false
+    /// Answers in a row that brought nothing.
+    var failures: UInt32 = 0
+  }
+
+  /// The least time between two refreshes of a credential that works.
+  private static let leastInterval = Nanoseconds.seconds(15)
+
+  func needsCredential(at clock: Clock) -> Bool {
+    guard settings.usesCredential else { return false }
+    if token.expires == .start { return true }
+    if policy.neverRefreshesCredential || policy.refreshesTooLate { return false }
+    return !token.isFresh && token.expires <= clock.wall
+  }
+
+  /// The server did not take it.
+  mutating func discardCredential() {
+    if policy.neverRefreshesCredential || policy.refreshesTooLate { return }
+    token.expires = .start
+    token.isFresh = false
+  }
+
+  mutating func ask(into effects: inout Effects<MQTTMessage>) {
+    guard !token.isAsking else { return }
+    token.isAsking = true
+    effects.append(.requestCredential)
+    effects.setTimer(TimerKind.credentialTimeout, after: settings.credentialTimeout)
+  }
+
+  mutating func take(
+    _ answer: CredentialAnswer, at clock: Clock, into effects: inout Effects<MQTTMessage>
+  ) {
+    switch answer {
+    case .issued(let expires):
+      token.isAsking = false
+      token.failures = 0
+      token.expires = expires
+      token.isFresh = true
+      effects.cancelTimer(TimerKind.credentialTimeout)
+      scheduleRefresh(at: clock, into: &effects)
+      use(at: clock, into: &effects)
+    case .refused:
+      // An answer to a request that was given up is no news.
+      if token.isAsking { failCredential(after: .zero, into: &effects) }
+    case .throttled(let retryAfter):
+      if token.isAsking { failCredential(after: retryAfter, into: &effects) }
+    }
+  }
+
+  private mutating func scheduleRefresh(
+    at clock: Clock, into effects: inout Effects<MQTTMessage>
+  ) {
+    if policy.neverRefreshesCredential { return }
+    if policy.refreshesTooLate {
+      effects.setTimer(TimerKind.refresh, after: settings.credentialLifetime * 3)
+      return
+    }
+    // The own clock may be wrong, so nothing is asked more often than is good for the service.
+    let left = min(token.expires - clock.wall, settings.credentialLifetime)
+    effects.setTimer(
+      TimerKind.refresh, after: max(Self.leastInterval, left - settings.refreshBefore, left / 2))
+  }
+
+  /// A new credential is there.
+  private mutating func use(at clock: Clock, into effects: inout Effects<MQTTMessage>) {
+    switch phase {
+    case .preparing:
+      open(into: &effects)
+    case .connected:
+      if settings.version5 {
+        token.isReplacing = true
+        token.isFresh = false
+        send(.auth(.reauthenticate, credential: token.expires), at: clock, into: &effects)
+      } else {
+        // 3.1.1 shows a credential in CONNECT only.
+        effects.send(.disconnect(.normalDisconnection), on: link)
+        drop(into: &effects)
+        start(at: clock, into: &effects)
+      }
+    case .idle, .opening, .handshake, .waiting, .takenOver:
+      break  // The next CONNECT takes it.
+    }
+  }
+
+  /// The token service brought nothing: asks again, later and later.
+  mutating func failCredential(
+    after least: Nanoseconds, into effects: inout Effects<MQTTMessage>
+  ) {
+    token.isAsking = false
+    effects.cancelTimer(TimerKind.credentialTimeout)
+    if policy.refreshesWithoutPause {
+      ask(into: &effects)
+      return
+    }
+    let wait = max(least, pause(after: token.failures &+ 2))
+    token.failures &+= 1
+    if phase == .preparing {
+      phase = .waiting
+      effects.setTimer(TimerKind.retry, after: wait)
+    } else {
+      effects.setTimer(TimerKind.refresh, after: wait)
+    }
+  }
+
+  mutating func takeAuth(
+    _ message: MQTTMessage, at clock: Clock, into effects: inout Effects<MQTTMessage>
+  ) {
+    guard settings.version5, settings.usesCredential else {
+      breakOff(.wrongDirection, at: clock, into: &effects)
+      return
+    }
+    if message.reason == MQTTReasonCode.continueAuthentication.rawValue {
+      send(
+        .auth(.continueAuthentication, credential: token.expires), at: clock, into: &effects)
+    } else {
+      token.isReplacing = false
+    }
+  }
+}
