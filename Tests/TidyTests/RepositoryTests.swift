@@ -28,6 +28,14 @@ import Testing
 
   @Test func `no line is too wide`() throws {
     expectNone(try Repository.swiftSources("Sources", "Tests").flatMap(SizeRules.lineWidth))
+    let scripts = try Repository.paths().filter {
+      $0.hasSuffix(".py") || $0.hasSuffix(".sh") || $0.hasPrefix(".ci/")
+    }
+    #expect(scripts.count > 10)
+    for path in scripts {
+      let text = try #require(Repository.text(path))
+      expectNone(SizeRules.lineWidth(SwiftSource(path: path, text: text)))
+    }
   }
 
   @Test func `no type or file has a name that says nothing`() throws {

@@ -17,13 +17,16 @@ def states(counts: dict) -> str:
 
 
 def table(scenarios, output: pathlib.Path) -> str:
-    lines = ["| capture | what happened | what `inspect` should say | findings |", "|---|---|---|---|"]
+    lines = ["| capture | what happened | what `inspect` should say | findings |",
+             "|---|---|---|---|"]
     for scenario in scenarios:
         truth = json.loads((output / scenario.folder / f"{scenario.name}.truth.json").read_text())
         expected = truth["expected"]
-        said = "<br>".join(f"`{name}`: {states(counts)}"
-                           for name, counts in expected["subscribers"].items()) or "no subscriber is known"
-        findings = "<br>".join(f"{one['oracle']} `{one['subscriber']}`" for one in expected["findings"])
+        said = "<br>".join(
+            f"`{name}`: {states(counts)}" for name, counts in expected["subscribers"].items())
+        said = said or "no subscriber is known"
+        findings = "<br>".join(
+            f"{one['oracle']} `{one['subscriber']}`" for one in expected["findings"])
         doubt = " (doubtful)" if expected["doubtful"] else ""
         summary = truth["summary"] + (f" *{expected['notes']}*" if expected["notes"] else "")
         lines.append(f"| [{truth['file']}]({scenario.folder}/{truth['file']}) | {summary} | {said}"

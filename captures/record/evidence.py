@@ -63,13 +63,15 @@ def count(capture: pathlib.Path, port: int) -> dict[str, collections.Counter]:
 
 
 def check(truth: dict, capture: pathlib.Path) -> list[str]:
-    """What differs, in words; nothing when all is as expected. Encrypted and partial ones are not looked at."""
+    """What differs, in words; nothing when all is as expected. Encrypted and partial ones are not
+    looked at."""
     if truth["expected"].get("blind"):
         return []
     seen = count(capture, truth["port"])
     doubts = []
     for subscriber, states in truth["expected"]["subscribers"].items():
-        for name, what in (("acknowledged", "acknowledged"), ("redelivered", "dup"), ("qos0", "qos0")):
+        compared = {"acknowledged": "acknowledged", "redelivered": "dup", "qos0": "qos0"}
+        for name, what in compared.items():
             if states[name] != seen[subscriber][what]:
                 doubts.append(f"{subscriber}: {name} {seen[subscriber][what]} seen,"
                               f" {states[name]} expected")

@@ -40,7 +40,7 @@ class Scenario:
 
     @property
     def summary(self) -> str:
-        return (self.act.__doc__ or "").strip().split("\n")[0]
+        return " ".join((self.act.__doc__ or "").split())
 
 
 def deliveries(*, redelivered: int = 0, qos0: int = 0, **states: int) -> dict:
@@ -151,7 +151,8 @@ class Lab:
 
     # The broker.
 
-    def broker(self, *settings: str, persistence: bool = False, listener: str = "") -> subprocess.Popen:
+    def broker(self, *settings: str, persistence: bool = False,
+               listener: str = "") -> subprocess.Popen:
         configuration = self.folder / "mosquitto.conf"
         lines = [
             "user root", "allow_anonymous true", "log_dest stderr", "log_type all",
@@ -177,7 +178,8 @@ class Lab:
 
     def wait_log(self, pattern: str, count: int = 1) -> None:
         """Waits until the broker's log, from its start on, holds the pattern so many times."""
-        self.wait(lambda: self.log_count(pattern) >= count, f"{count}× {pattern} in the broker's log")
+        self.wait(lambda: self.log_count(pattern) >= count,
+                  f"{count}× {pattern} in the broker's log")
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
         limit = time.monotonic() + PATIENCE
@@ -200,7 +202,8 @@ class Lab:
         command = ["mosquitto_sub", "-h", self.host, "-p", str(self.port), "-i", identifier,
                    "-q", str(qos), "-V", version, "-t", topic, "-k", str(keep_alive), "-v"]
         command += [] if clean else ["-c"]
-        command += ["--will-topic", will[0], "--will-payload", will[1], "--will-qos", "1"] if will else []
+        if will:
+            command += ["--will-topic", will[0], "--will-payload", will[1], "--will-qos", "1"]
         return self._subscribed(command + list(more), identifier)
 
     def paho(self, identifier: str, *more: str, wait: bool = True) -> subprocess.Popen:
@@ -257,8 +260,8 @@ class Lab:
             command = ["dumpcap", "-q", "-i", interface, "-f", filter, "-w", str(target)]
             ready = "File: "
         else:
-            command = ["tcpdump", "-i", interface, "-U", "--immediate-mode", "-s", "65535", "-B", "65536",
-                       "-Z", "root", "-w", str(target), filter]
+            command = ["tcpdump", "-i", interface, "-U", "--immediate-mode", "-s", "65535",
+                       "-B", "65536", "-Z", "root", "-w", str(target), filter]
             command += ["--time-stamp-precision=nano"] if self.scenario.format == "pcap-ns" else []
             ready = "listening on"
         target.unlink(missing_ok=True)
@@ -271,7 +274,8 @@ class Lab:
         self.wait(lambda: ready in log.read_text(), "the recorder")
 
     def stop_recording(self) -> None:
-        """Lets the last packets reach the file: it must not grow for a while, then SIGINT flushes."""
+        """Lets the last packets reach the file: it must not grow for a while, then SIGINT
+        flushes."""
         target, size = self.output / self.scenario.file_name, -1
         while (now := target.stat().st_size) != size:
             size = now
@@ -325,7 +329,7 @@ def record(scenario: Scenario, output: pathlib.Path) -> dict:
             lab.close()
     truth = {
         "name": scenario.name, "file": scenario.file_name,
-        "summary": " ".join((scenario.act.__doc__ or "").split()),
+        "summary": scenario.summary,
         "port": scenario.port, "programs": programs(), "events": lab.events,
         "expected": expected,
     }

@@ -44,7 +44,8 @@ class Namespace:
 
 
 class Link:
-    """A virtual cable between two namespaces: 10.77.0.1 is the broker's end, 10.77.0.2 the client's."""
+    """A virtual cable between two namespaces: 10.77.0.1 is the broker's end, 10.77.0.2 the
+    client's."""
 
     def __init__(self, broker: Namespace, client: Namespace):
         self.broker, self.client = broker, client

@@ -58,7 +58,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--keylog", type=pathlib.Path)
     # Subscribers.
     parser.add_argument("--ack", default="at-once", help="at-once, never, or seconds of delay")
-    parser.add_argument("--die-before", default="", choices=["", "puback", "pubrec", "pubrel", "pubcomp"])
+    parser.add_argument("--die-before", default="",
+                        choices=["", "puback", "pubrec", "pubrel", "pubcomp"])
     parser.add_argument("--receive-maximum", type=int)
     parser.add_argument("--session-expiry", type=int)
     parser.add_argument("--unsubscribe-after", type=int, help="messages until UNSUBSCRIBE")

@@ -7,7 +7,10 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 
-[ "$(id -u)" -eq 0 ] || { echo "record.sh needs root, for network namespaces and tcpdump." >&2; exit 77; }
+[ "$(id -u)" -eq 0 ] || {
+  echo "record.sh needs root, for network namespaces and tcpdump." >&2
+  exit 77
+}
 "$root/.ci/install" \
   mosquitto mosquitto-clients tcpdump tshark nftables iproute2 openssl python3 python3-venv
 

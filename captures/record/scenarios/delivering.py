@@ -60,7 +60,8 @@ def several_subscribers(lab: Lab) -> dict:
 
 @scenario("retained-message", "pcapng")
 def retained_message(lab: Lab) -> dict:
-    """A message is retained before anybody subscribes, handed to a late subscriber, then cleared."""
+    """A message is retained before anybody subscribes, handed to a late subscriber, then
+    cleared."""
     lab.broker()
     lab.publish("kept", 1, "-r")
     lab.subscriber("late", clean=True)
@@ -91,13 +92,15 @@ def unsubscribed(lab: Lab) -> dict:
 
 @scenario("shared-subscription", "pcapng")
 def shared_subscription(lab: Lab) -> dict:
-    """MQTT 5: two members of one shared subscription split six messages; each goes to one of them."""
+    """MQTT 5: two members of one shared subscription split six messages; each goes to one of
+    them."""
     lab.broker()
     for member in ("member1", "member2"):
         lab.subscriber(member, topic="$share/group/t/#", version="5", clean=True)
     lab.publish("m", 6, version="5")
     lab.wait_log("Received PUBACK from member", 6)
-    halves = {name: lab.log_count(f"Received PUBACK from {name}") for name in ("member1", "member2")}
+    halves = {name: lab.log_count(f"Received PUBACK from {name}")
+              for name in ("member1", "member2")}
     return expect({name: deliveries(acknowledged=half) for name, half in halves.items()},
                   notes="Six deliveries, not twelve: the group is owed each message once.")
 
@@ -113,7 +116,8 @@ def will_after_kill(lab: Lab) -> dict:
     lab.kill(doomed)
     lab.acknowledged("watcher", 1)
     return expect({"watcher": deliveries(acknowledged=1), "doomed": deliveries(acknowledged=1)},
-                  notes="The will has no PUBLISH from a publisher: it was accepted with the CONNECT.")
+                  notes="""The will has no PUBLISH from a publisher: it was accepted with the
+                  CONNECT.""")
 
 
 @scenario("will-withdrawn", "pcapng")

@@ -63,6 +63,6 @@ def tls_13_stopped_then_killed(lab: Lab) -> dict:
     lab.acknowledged("tl", 6)
     lab.end(subscriber)
     return {**expect({"tl": deliveries(acknowledged=6, redelivered=4)},
-                     notes="As stopped-then-killed, inside TLS; CONNACK and the four PUBLISH may share"
-                           " one record."),
+                     notes="""As stopped-then-killed, inside TLS; CONNACK and the four PUBLISH
+                     may share one record."""),
             "blind": True}

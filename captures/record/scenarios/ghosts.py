@@ -40,10 +40,10 @@ def stopped_then_killed_clean_session(lab: Lab) -> dict:
     lab.publish("after")
     lab.acknowledged("gc", 3)
     return expect({"gc": deliveries(acknowledged=3, ghost=4)}, ("ghost", "gc"), doubtful=True,
-                  notes="""Sent, TCP-acknowledged, never acknowledged, and with the clean session the
-                  broker is done with them: ghosts. (Or: released, because the
-                  session was asked to end with its connection.) The two published while no session existed are
-                  owed to nobody.""")
+                  notes="""Sent, TCP-acknowledged, never acknowledged, and with the clean session
+                  the broker is done with them: ghosts. (Or: released, because the session was
+                  asked to end with its connection.) The two published while no session existed
+                  are owed to nobody.""")
 
 
 @scenario("zombie-past-keep-alive", "pcapng")
@@ -60,9 +60,9 @@ def zombie_past_keep_alive(lab: Lab) -> dict:
     lab.resume(subscriber)
     lab.acknowledged("gz", 4)
     return expect({"gz": deliveries(acknowledged=4, redelivered=3)}, ("zombie", "gz"),
-                  notes="""The broker closes later than the 7.5 s it may wait. When the client wakes it
-                  writes a PUBACK on the connection that the broker has closed (answer: RST); that
-                  does not count. All three are sent again with DUP.""")
+                  notes="""The broker closes later than the 7.5 s it may wait. When the client
+                  wakes it writes a PUBACK on the connection that the broker has closed (answer:
+                  RST); that does not count. All three are sent again with DUP.""")
 
 
 @scenario("broker-killed-without-persistence")
@@ -78,8 +78,8 @@ def broker_killed_without_persistence(lab: Lab) -> dict:
     lab.publish("after")
     lab.acknowledged("gb", 1)
     return expect({"gb": deliveries(acknowledged=1, lost=5)}, ("lost", "gb"),
-                  notes="""No PUBLISH on any connection is unacknowledged: the loss shows only in the
-                  publishers' PUBACKs and in session present = 0.""")
+                  notes="""No PUBLISH on any connection is unacknowledged: the loss shows only in
+                  the publishers' PUBACKs and in session present = 0.""")
 
 
 @scenario("broker-killed-in-flight", "pcapng")
@@ -112,5 +112,5 @@ def never_acknowledges(lab: Lab) -> dict:
     lab.wait_log("Received PINGREQ from mute", 2)
     lab.end(subscriber)
     return expect({"mute": deliveries(pending=4)},
-                  notes="""Alive by its pings, deaf by its acknowledgements. A persistent session: the
-                  broker still owes all four when the capture ends.""")
+                  notes="""Alive by its pings, deaf by its acknowledgements. A persistent
+                  session: the broker still owes all four when the capture ends.""")

@@ -30,13 +30,14 @@ def killed_before_pubrec(lab: Lab) -> dict:
 
 @scenario("qos-2-killed-before-pubrel", "pcapng")
 def killed_before_pubrel(lab: Lab) -> dict:
-    """The subscriber has sent PUBREC and dies before it looks at the PUBREL; only PUBREL comes again."""
+    """The subscriber has sent PUBREC and dies before it looks at the PUBREL; only PUBREL comes
+    again."""
     interrupted(lab, "rel", "pubrel")
     return expect({"rel": deliveries(acknowledged=3)},
-                  notes="""No PUBLISH with DUP: after PUBREC only PUBREL is sent again. paho hands a
-                  message over at PUBREL and keeps nothing on disk, so the new process never saw this
-                  one: acknowledged on the wire, never seen by the application. A capture cannot
-                  prove that.""")
+                  notes="""No PUBLISH with DUP: after PUBREC only PUBREL is sent again. paho
+                  hands a message over at PUBREL and keeps nothing on disk, so the new process
+                  never saw this one: acknowledged on the wire, never seen by the application. A
+                  capture cannot prove that.""")
 
 
 @scenario("qos-2-killed-before-pubcomp")
@@ -54,9 +55,9 @@ def abandoned_before_pubcomp(lab: Lab) -> dict:
     lab.publish("half-done", qos=2)
     lab.wait_exit(mortal)
     return expect({"half": deliveries(acknowledged=1)}, doubtful=True,
-                  notes="""PUBREC was sent: by MQTT-4.3.3-3 (5.0) the message counts as acknowledged,
-                  the handshake is unfinished. One may call it pending until PUBCOMP; the
-                  message itself is safe in the subscriber's hands.""")
+                  notes="""PUBREC was sent: by MQTT-4.3.3-3 (5.0) the message counts as
+                  acknowledged, the handshake is unfinished. One may call it pending until
+                  PUBCOMP; the message itself is safe in the subscriber's hands.""")
 
 
 @scenario("killed-before-puback", "pcap")

@@ -6,7 +6,8 @@ from scenarios import scenario
 
 @scenario("half-open-packet-filter", "pcapng", link=True)
 def half_open_packet_filter(lab: Lab) -> dict:
-    """A filter swallows all packets of the client's side; both ends believe that they are connected."""
+    """A filter swallows all packets of the client's side; both ends believe that they are
+    connected."""
     lab.broker()
     subscriber = lab.subscriber("gh", keep_alive=5)
     lab.publish("ok", 2)
@@ -22,9 +23,9 @@ def half_open_packet_filter(lab: Lab) -> dict:
     lab.acknowledged("gh", 5)
     return expect({"gh": deliveries(acknowledged=5, redelivered=3)}, doubtful=True,
                   notes="""Three were sent into a half-open connection and retransmitted in other
-                  segment borders; TCP did not acknowledge them. By its log the broker kept the silent
-                  peer a little longer than 1.5 × 5 s, but its close was swallowed too: the packets do
-                  not prove a zombie.""")
+                  segment borders; TCP did not acknowledge them. By its log the broker kept the
+                  silent peer a little longer than 1.5 × 5 s, but its close was swallowed too:
+                  the packets do not prove a zombie.""")
 
 
 @scenario("link-down-and-up", link=True)
@@ -49,7 +50,8 @@ def link_down_and_up(lab: Lab) -> dict:
 
 @scenario("one-way-loss", "pcap-ns", link=True)
 def one_way_loss(lab: Lab) -> dict:
-    """Only the client's packets are swallowed for two seconds: it reads, its PUBACKs do not arrive."""
+    """Only the client's packets are swallowed for two seconds: it reads, its PUBACKs do not
+    arrive."""
     lab.broker()
     lab.subscriber("oneway")
     lab.publish("before")
@@ -68,7 +70,8 @@ def one_way_loss(lab: Lab) -> dict:
 
 @scenario("reset-after-silence", link=True)
 def reset_after_silence(lab: Lab) -> dict:
-    """The client dies behind a packet filter, its RST is swallowed; healed, its host answers with RST."""
+    """The client dies behind a packet filter, its RST is swallowed; healed, its host answers with
+    RST."""
     lab.broker()
     subscriber = lab.subscriber("rst")
     lab.publish("ok")

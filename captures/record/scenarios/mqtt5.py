@@ -33,9 +33,9 @@ def session_expired(lab: Lab) -> dict:
     lab.pause(10, "the session expiry interval of 3 s passes, and the broker's sweep after it")
     lab.subscriber("me", "-x", "3", version="5")
     return expect({"me": deliveries(expired=4)}, doubtful=True,
-                  notes="""Session present is 0. The subscriber itself asked for an expiry of 3 s, so
-                  the deliveries are expired and not lost; Clean Start was 0, so the client may well
-                  have hoped for them: the reason (session expired) must be told.""")
+                  notes="""Session present is 0. The subscriber itself asked for an expiry of 3
+                  s, so the deliveries are expired and not lost; Clean Start was 0, so the client
+                  may well have hoped for them: the reason (session expired) must be told.""")
 
 
 @scenario("session-expiry-returned-in-time", "pcapng")
@@ -62,7 +62,8 @@ def receive_maximum(lab: Lab) -> dict:
     lab.acknowledged("window", 10)
     lab.end(subscriber)
     return expect({"window": deliveries(acknowledged=10)},
-                  notes="Never more than two unacknowledged PUBLISH to the subscriber (MQTT-3.3.4-9).")
+                  notes="""Never more than two unacknowledged PUBLISH to the subscriber
+                  (MQTT-3.3.4-9).""")
 
 
 @scenario("receive-maximum-blocked", "pcapng")
@@ -77,8 +78,8 @@ def receive_maximum_blocked(lab: Lab) -> dict:
     lab.pause(2, "nothing more comes")
     lab.end(subscriber)
     return expect({"blocked": deliveries(pending=10)},
-                  notes="""Two were sent and not acknowledged, eight never sent; the session lives for
-                  600 s and the capture ends before: the broker still owes all ten.""")
+                  notes="""Two were sent and not acknowledged, eight never sent; the session
+                  lives for 600 s and the capture ends before: the broker still owes all ten.""")
 
 
 @scenario("server-keep-alive")

@@ -31,8 +31,8 @@ def one_direction_only(lab: Lab) -> dict:
     lab.subscriber("half")
     lab.publish("m", 3)
     lab.acknowledged("half", 3)
-    return partial({"half": deliveries(unknown=3)}, """The PUBACKs are there, the PUBLISHes that they
-                   answer are not. Nothing can be said: unknown, and no finding.""")
+    return partial({"half": deliveries(unknown=3)}, """The PUBACKs are there, the PUBLISHes that
+                   they answer are not. Nothing can be said: unknown, and no finding.""")
 
 
 @scenario("large-packets-missing", filter="tcp port 1883 and less 1200")
@@ -48,5 +48,5 @@ def large_packets_missing(lab: Lab) -> dict:
     lab.publish("after")
     lab.acknowledged("holes", 3)
     return partial({"holes": deliveries(acknowledged=2, unknown=1)},
-                   """The PUBLISH of 5000 bytes lacks its first segments on both sides of the broker;
-                   its PUBACKs are there. Gaps, never a ghost.""")
+                   """The PUBLISH of 5000 bytes lacks its first segments on both sides of the
+                   broker; its PUBACKs are there. Gaps, never a ghost.""")

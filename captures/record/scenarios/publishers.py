@@ -6,7 +6,8 @@ from scenarios import scenario
 
 @scenario("publisher-killed-before-puback", "pcapng")
 def publisher_killed_before_puback(lab: Lab) -> dict:
-    """A publisher with its outbox on disk is killed before PUBACK; restarted, it sends again (DUP)."""
+    """A publisher with its outbox on disk is killed before PUBACK; restarted, it sends again
+    (DUP)."""
     broker = lab.broker()
     lab.subscriber("reader")
     outbox = str(lab.folder / "outbox.json")
@@ -32,7 +33,8 @@ def publisher_killed_before_puback(lab: Lab) -> dict:
 
 @scenario("publisher-resends-with-dup")
 def publisher_resends_with_dup(lab: Lab) -> dict:
-    """The publisher's connection is reset before PUBACK; the same process reconnects and sends again."""
+    """The publisher's connection is reset before PUBACK; the same process reconnects and sends
+    again."""
     broker = lab.broker()
     lab.subscriber("reader")
     publisher = lab.paho_publisher("writer", "--count", "4", "--gap", "0.5")

@@ -6,7 +6,8 @@ from scenarios import scenario
 
 @scenario("offline-queue")
 def offline_queue(lab: Lab) -> dict:
-    """A persistent session: four QoS 1 and three QoS 2 messages wait while the subscriber is away."""
+    """A persistent session: four QoS 1 and three QoS 2 messages wait while the subscriber is
+    away."""
     lab.broker()
     subscriber = lab.subscriber("subP", qos=2)
     lab.publish("online", 2)
@@ -32,7 +33,8 @@ def takeover_in_flight(lab: Lab) -> dict:
     lab.acknowledged("dup", 3)
     lab.end(second)
     return expect({"dup": deliveries(acknowledged=3, redelivered=3)},
-                  notes="The broker closes the first connection; the second gets all three with DUP.")
+                  notes="""The broker closes the first connection; the second gets all three with
+                  DUP.""")
 
 
 @scenario("clean-start-drops-queue")
