@@ -47,6 +47,8 @@ let package = Package(
     layer("Simulation", ["Timeline", "Custody"]),
     // One folder a protocol: codec, observation of captures, machines.
     layer("PushProtocols", ["Timeline", "Wire", "Custody", "Simulation"]),
+    // Captures to sessions, deliveries and findings.
+    layer("Inspection", ["Timeline", "Wire", "Custody", "Capture", "PushProtocols"]),
     layer("Oracles", ["Timeline", "Custody"]),
     layer(
       "Replay", ["Timeline", "Wire", "Custody", "Capture", "Simulation", "PushProtocols"]),
@@ -57,13 +59,10 @@ let package = Package(
       "PushBench",
       [
         "Timeline", "Wire", "Custody", "Capture", "Simulation", "PushProtocols", "Oracles",
-        "Replay", "Shrinking", "Search", "Reporting",
+        "Inspection", "Replay", "Shrinking", "Search", "Reporting",
       ]),
     .executableTarget(
       name: "PushBenchCommand", dependencies: ["PushBench", argumentParser],
-      swiftSettings: strict),
-    .executableTarget(
-      name: "CaptureSpeed", dependencies: ["Capture", "Wire"], path: "Benchmarks/CaptureSpeed",
       swiftSettings: strict),
     tests("TimelineTests", ["Timeline"]),
     tests("ReportingTests", ["Reporting", "Timeline"]),

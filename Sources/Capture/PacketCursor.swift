@@ -13,8 +13,6 @@ struct PacketCursor: ~Escapable {
   /// Of the innermost IP header so far.
   var source = IPAddress()
   var destination = IPAddress()
-  /// Of the last `.fragment` layer.
-  var fragment = IPFragment()
 
   /// - Parameter wireLength: the length before the snap length cut it; a smaller value than the
   ///   captured length is a damaged record and is raised to it.

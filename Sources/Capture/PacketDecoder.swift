@@ -33,29 +33,27 @@ struct PacketDecoder {
         return
       case .fragment, .notTCP, .malformed, .cut:
         packetsNotTCP += 1
-        explain(layer, cursor, moment.frame, &books.warnings)
+        explain(layer, cursor.offset, moment.frame, &books.warnings)
         return
       }
     }
     packetsNotTCP += 1
-    explain(.malformed(.nestingOfLayers), cursor, moment.frame, &books.warnings)
+    explain(.malformed("nesting of layers"), cursor.offset, moment.frame, &books.warnings)
   }
 
   private func explain(
-    _ layer: Layer, _ cursor: borrowing PacketCursor, _ frame: UInt32, _ warnings: inout WarningLog
+    _ layer: Layer, _ offset: Int, _ frame: UInt32, _ warnings: inout WarningLog
   ) {
-    let offset = cursor.offset
     switch layer {
     case .malformed(let what):
       warnings.add(
         .malformedHeader, frame: frame, offset: UInt64(offset),
-        "\(what.rawValue) at byte \(offset) of the packet can't be; the packet is left out")
+        "\(what) at byte \(offset) of the packet can't be; the packet is left out")
     case .cut(let what):
       warnings.add(
         .shortHeader, frame: frame, offset: UInt64(offset),
-        "the packet ends inside of the \(what.rawValue) at byte \(offset); it is left out")
-    case .fragment:
-      let fragment = cursor.fragment
+        "the packet ends inside of the \(what) at byte \(offset); it is left out")
+    case .fragment(let fragment):
       warnings.add(
         .fragments, frame: frame, offset: UInt64(offset),
         "a fragment of an IP packet (identification \(fragment.identification)) is left out")
@@ -69,11 +67,11 @@ struct PacketDecoder {
 /// RAW links: the version nibble tells.
 enum IPVersion {
   static func decode(_ cursor: inout PacketCursor) -> Layer {
-    guard cursor.has(1) else { return .cut(.ipHeader) }
+    guard cursor.has(1) else { return .cut("IP header") }
     switch cursor.uint8(0) >> 4 {
     case 4: return .ipv4
     case 6: return .ipv6
-    default: return .malformed(.ipVersion)
+    default: return .malformed("IP version")
     }
   }
 }

@@ -1,6 +1,4 @@
 /// What the next bytes of a packet are, as the layer before them says.
-///
-/// Small on purpose: it goes around for every layer of every packet.
 enum Layer {
   case ethernet, linuxCooked, linuxCooked2, bsdLoopback
   /// IPv4 or IPv6, told by the version nibble.
@@ -11,36 +9,12 @@ enum Layer {
   /// An IP protocol number.
   case ipProtocol(UInt8)
   case tcp
-  /// A piece of an IP packet, described in the cursor; only whole packets go on to the layer
-  /// inside.
-  case fragment
+  /// A piece of an IP packet; whole packets only go on to the layer inside.
+  case fragment(IPFragment)
   /// Known to be no TCP, such as ARP.
   case notTCP
-  /// What a header says can't be.
-  case malformed(HeaderField)
+  /// What the headers say can't be. The text names the field.
+  case malformed(StaticString)
   /// The snap length (or a short frame) cut a header that is needed.
-  case cut(HeaderField)
-}
-
-/// The parts of headers that can be cut off or wrong, named for warnings.
-enum HeaderField: String {
-  case authenticationHeader = "authentication header"
-  case ethernetHeader = "Ethernet header"
-  case ipHeader = "IP header"
-  case ipVersion = "IP version"
-  case ipv4Header = "IPv4 header"
-  case ipv4HeaderLength = "IPv4 header length"
-  case ipv4TotalLength = "IPv4 total length"
-  case ipv4Version = "IPv4 version"
-  case ipv6ExtensionHeader = "IPv6 extension header"
-  case ipv6FragmentHeader = "IPv6 fragment header"
-  case ipv6Header = "IPv6 header"
-  case ipv6Version = "IPv6 version"
-  case linuxCookedHeader = "Linux cooked header"
-  case linuxCookedV2Header = "Linux cooked v2 header"
-  case loopbackHeader = "loopback header"
-  case nestingOfLayers = "nesting of layers"
-  case tcpDataOffset = "TCP data offset"
-  case tcpHeader = "TCP header"
-  case vlanTag = "VLAN tag"
+  case cut(StaticString)
 }

@@ -1,0 +1,116 @@
+public import Timeline
+
+/// Number of a session in its capture, from 1, in the order in which the sessions were recognised.
+@frozen
+public struct SessionID: Hashable, Comparable, Sendable, BitwiseCopyable {
+  public var number: UInt32
+  @inlinable public init(_ number: UInt32) { self.number = number }
+  @inlinable public static func < (a: Self, b: Self) -> Bool { a.number < b.number }
+}
+
+/// Where in a capture something was seen.
+@frozen
+public struct RecordedMoment: Hashable, Sendable, BitwiseCopyable {
+  /// Nanoseconds since the Unix epoch, as recorded.
+  public var time: Instant
+  /// One-based number of the packet, as Wireshark counts; 0 for what no packet shows, such as an
+  /// expiry.
+  public var frame: UInt32
+
+  @inlinable public init(time: Instant, frame: UInt32) {
+    self.time = time
+    self.frame = frame
+  }
+}
+
+/// One push connection as a capture shows it.
+public struct SessionRecord: Hashable, Sendable {
+  public var id: SessionID
+  /// Number of its TCP connection in the capture, from 0, as Wireshark's `tcp.stream`.
+  public var connection: UInt32
+  /// Name in the catalog, such as `mqtt`.
+  public var protocolName: String
+  /// `3.1.1`, or `unknown`.
+  public var version: String
+  /// The identity that outlives the connection (MQTT client identifier). Where the capture does not
+  /// show one it is a description of the client's address, and `isIdentified` is false.
+  public var subscriber: String
+  public var isIdentified: Bool
+  /// `10.0.0.1:50000`.
+  public var client: String
+  public var server: String
+  public var began: RecordedMoment
+  public var ended: RecordedMoment
+  /// The server said that it had kept state for this subscriber; `nil` when it did not say.
+  public var resumed: Bool?
+  /// The subscriber asked the server to forget what it had kept.
+  public var startedClean: Bool
+  /// How often the client must be heard; zero: never.
+  public var keepAlive: Nanoseconds
+
+  /// Deliveries written to the subscriber on this session that want an acknowledgement, repetitions
+  /// on a new connection included.
+  public var sent: UInt32 = 0
+  /// Those of them that this session acknowledged before its peer closed.
+  public var acknowledged: UInt32 = 0
+  /// `sent` less `acknowledged`.
+  public var unacknowledged: UInt32 { sent - acknowledged }
+  /// Those of `sent` that had been sent before.
+  public var redelivered: UInt32 = 0
+  /// Messages to the subscriber that want no acknowledgement (MQTT QoS 0): nothing is owed.
+  public var sentAtMostOnce: UInt32 = 0
+  /// Messages that the client published with a wish for acknowledgement.
+  public var submitted: UInt32 = 0
+  /// Those that the server accepted.
+  public var accepted: UInt32 = 0
+  /// Those that the server refused.
+  public var rejected: UInt32 = 0
+  public var submittedAtMostOnce: UInt32 = 0
+  /// The client subscribed to something here, or was sent deliveries.
+  public var receives = false
+
+  public var end = SessionEnd.open
+  /// What else is known of the end, such as a reason code; may be empty.
+  public var endNote = ""
+  /// Why not all of the session is known; empty when all is.
+  public var evidenceMissing = ""
+
+  public init(
+    id: SessionID, connection: UInt32, protocolName: String, subscriber: String,
+    isIdentified: Bool, client: String, server: String, began: RecordedMoment
+  ) {
+    self.id = id
+    self.connection = connection
+    self.protocolName = protocolName
+    self.version = "unknown"
+    self.subscriber = subscriber
+    self.isIdentified = isIdentified
+    self.client = client
+    self.server = server
+    self.began = began
+    self.ended = began
+    self.startedClean = false
+    self.keepAlive = .zero
+  }
+}
+
+/// How a session ended, by the first thing that ended it.
+public enum SessionEnd: String, Sendable, BitwiseCopyable {
+  /// Still open when the capture stopped.
+  case open
+  /// The client said goodbye by the protocol.
+  case disconnected
+  /// The server said goodbye by the protocol.
+  case dismissed
+  /// The client closed the connection without a goodbye.
+  case clientClosed = "client closed"
+  case clientReset = "client reset"
+  case serverClosed = "server closed"
+  case serverReset = "server reset"
+  /// A new connection with the same identity took its place.
+  case takenOver = "taken over"
+  /// The server refused it.
+  case refused
+  /// Nothing more was told of it: the ports were used again, or memory had to be bounded.
+  case unknown
+}

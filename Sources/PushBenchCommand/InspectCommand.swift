@@ -1,0 +1,59 @@
+import ArgumentParser
+import Foundation
+import PushBench
+
+/// `pushbench inspect`: what was not delivered in these captures, and why.
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Says what became of every delivery in a capture.",
+    discussion: """
+      Exit codes: 0 nothing is wrong, 1 there are findings, 64 wrong usage, 65 a file is no \
+      capture or has no TCP, 66 a file can't be read, 70 a defect of pushbench itself.
+      """)
+
+  enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
+
+  @Argument(help: "pcap or pcapng files.", completion: .file())
+  var captures: [String]
+
+  @Option(help: "Look only at packets that pass, in pcap-filter(7) syntax: 'tcp port 1883'.")
+  var filter: String?
+
+  @Option(help: "text for people, json for programs (docs/inspect-json.md).")
+  var format = Format.text
+
+  @Flag(name: .customLong("no-colour"), help: "No colours, even on a terminal.")
+  var noColour = false
+
+  func run() throws {
+    var inspections: [InspectionRecord] = []
+    var worst: Int32 = 0
+    for path in captures {
+      do {
+        let inspection = try CaptureInspection.inspect(path, filter: filter)
+        inspections.append(inspection)
+        if inspection.hasViolations { worst = max(worst, 1) }
+        if format == .text {
+          if inspections.count > 1 { print() }
+          print(InspectionText.text(inspection, style: style), terminator: "")
+        }
+      } catch {
+        // The others are still worth reading.
+        FileHandle.standardError.write(
+          Data("pushbench: \(error). \(error.remedy)\n".utf8))
+        worst = max(worst, error.exitCode)
+      }
+    }
+    if format == .json { print(InspectionJSON.text(inspections), terminator: "") }
+    if worst != 0 { throw ExitCode(worst) }
+  }
+
+  private var style: TerminalStyle {
+    let environment = ProcessInfo.processInfo.environment
+    let columns = environment["COLUMNS"].flatMap { Int($0) }
+    return TerminalStyle(
+      isTerminal: isatty(STDOUT_FILENO) == 1,
+      noColor: noColour || !(environment["NO_COLOR"] ?? "").isEmpty, columns: columns)
+  }
+}

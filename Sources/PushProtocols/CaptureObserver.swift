@@ -1,0 +1,77 @@
+public import Custody
+public import Wire
+
+/// What an observer says to the first bytes of a connection.
+public enum Recognition: Sendable, BitwiseCopyable {
+  case mine, notMine
+  /// More bytes would decide it.
+  case undecided
+}
+
+/// The first bytes of a connection, as far as they have been seen.
+public struct ConnectionOpening: Sendable {
+  public let description: ConnectionDescription
+  /// The SYN was seen, so both streams begin at their beginning.
+  public var handshake = false
+  public var toServer: [UInt8] = []
+  public var toClient: [UInt8] = []
+  /// Nothing more will be shown: whoever is undecided now has no reason to claim it.
+  public var isComplete = false
+  /// The bytes above are whole: no hole among them.
+  public var hasGap = false
+
+  public init(_ description: ConnectionDescription) { self.description = description }
+}
+
+/// Follows the connections of one protocol through a capture, and tells at the end what became of
+/// the deliveries.
+///
+/// It gets the events of the connections that it claimed, in the order of the capture, and of no
+/// others. Memory is bounded by what is open.
+public protocol CaptureObserver: ConnectionSink {
+  /// Judges by content; a port may break a tie, never decide.
+  func recognise(_ opening: ConnectionOpening) -> Recognition
+
+  /// The capture is over.
+  /// - Parameter end: of the last packet.
+  func finish(at end: Moment) -> CaptureObservation
+}
+
+/// Gives out the numbers of a capture's records, one sequence for all protocols.
+public final class RecordNumbers {
+  private var sessions: UInt32 = 0
+  private var deliveries: UInt32 = 0
+
+  public init() {}
+
+  public func nextSession() -> SessionID {
+    sessions += 1
+    return SessionID(sessions)
+  }
+
+  public func nextDelivery() -> DeliveryID {
+    deliveries += 1
+    return DeliveryID(deliveries)
+  }
+}
+
+/// What a protocol brings for `inspect`. One entry a protocol.
+public struct ObservedProtocol: Sendable {
+  public var name: String
+  public var makeObserver: @Sendable (RecordNumbers) -> any CaptureObserver
+
+  public init(
+    name: String, makeObserver: @escaping @Sendable (RecordNumbers) -> any CaptureObserver
+  ) {
+    self.name = name
+    self.makeObserver = makeObserver
+  }
+}
+
+/// The protocols that `inspect` knows.
+public enum ObservationCatalog {
+  /// In this order they are asked whether a connection is theirs.
+  public static let all: [ObservedProtocol] = [
+    ObservedProtocol(name: "mqtt") { MQTTCaptureObserver(numbers: $0) }
+  ]
+}

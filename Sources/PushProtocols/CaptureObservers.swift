@@ -1,0 +1,163 @@
+public import Custody
+public import Wire
+
+/// Hands each connection of a capture to the observer that recognises its first bytes.
+///
+/// Until one does, the connection's events are kept (a few kilobytes of them); when none does, the
+/// connection is counted by what it looked like, so that a report can say what it left out.
+public final class CaptureObservers: ConnectionSink {
+  /// How much of a connection is kept before it has to be recognised.
+  static let openingLimit = (bytes: 64 * 1024, events: 512)
+
+  private enum Route {
+    case undecided(Waiting)
+    case claimed(Int)
+    case ignored
+  }
+
+  private var observers: [any CaptureObserver]
+  private var routes: [ConnectionID: Route] = [:]
+  private var leftOut: [UnrecognisedConnections] = []
+
+  public init(_ catalog: [ObservedProtocol] = ObservationCatalog.all) {
+    let numbers = RecordNumbers()
+    observers = catalog.map { $0.makeObserver(numbers) }
+  }
+
+  public func receive(
+    _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
+    bytes: UnsafeRawBufferPointer, at moment: Moment
+  ) {
+    switch routes[connection] ?? .undecided(Waiting(description)) {
+    case .claimed(let index):
+      unsafe observers[index].receive(
+        event, of: connection, description, bytes: bytes, at: moment)
+    case .ignored: break
+    case .undecided(let waiting):
+      unsafe waiting.append(event, bytes: bytes, at: moment)
+      routes[connection] = decide(waiting, connection)
+    }
+    if case .ended = event { routes[connection] = nil }
+  }
+
+  private func decide(_ waiting: Waiting, _ connection: ConnectionID) -> Route {
+    var mayChange = false
+    for (index, observer) in observers.enumerated() {
+      switch observer.recognise(waiting.opening) {
+      case .mine:
+        waiting.replay(to: observer, of: connection)
+        return .claimed(index)
+      case .undecided: mayChange = true
+      case .notMine: break
+      }
+    }
+    if mayChange, !waiting.opening.isComplete { return .undecided(waiting) }
+    if waiting.isEmpty, !waiting.opening.isComplete { return .undecided(waiting) }
+    count(waiting.opening)
+    return .ignored
+  }
+
+  private func count(_ opening: ConnectionOpening) {
+    let kind = opening.looksLike
+    let server = opening.description.server.description
+    guard let index = leftOut.firstIndex(where: { $0.kind == kind }) else {
+      leftOut.append(UnrecognisedConnections(kind: kind, count: 1, servers: [server]))
+      return
+    }
+    leftOut[index].count += 1
+    if leftOut[index].servers.count < 4, !leftOut[index].servers.contains(server) {
+      leftOut[index].servers.append(server)
+    }
+  }
+
+  /// The capture is over: what every observer learned, and the connections that nobody claimed.
+  public func finish(at end: Moment) -> (CaptureObservation, [UnrecognisedConnections]) {
+    // Connections that the capture did not say were over. In the order of their numbers, because a
+    // dictionary has none.
+    for connection in routes.keys.sorted() {
+      guard case .undecided(let waiting)? = routes[connection] else { continue }
+      waiting.opening.isComplete = true
+      routes[connection] = decide(waiting, connection)
+    }
+    var all = CaptureObservation()
+    for observer in observers {
+      let one = observer.finish(at: end)
+      all.sessions += one.sessions
+      all.deliveries += one.deliveries
+      all.findings += one.findings
+      all.warnings += one.warnings
+    }
+    if observers.count > 1 {
+      all.sessions.sort { $0.id < $1.id }
+      all.deliveries.sort { $0.id < $1.id }
+    }
+    return (all, leftOut)
+  }
+}
+
+/// The events of a connection that nobody has claimed yet.
+private final class Waiting {
+  private struct Kept {
+    var event: ConnectionEvent
+    var bytes: Range<Int>
+    var moment: Moment
+  }
+
+  private var kept: [Kept] = []
+  private var bytes: [UInt8] = []
+  var opening: ConnectionOpening
+
+  init(_ description: ConnectionDescription) { opening = ConnectionOpening(description) }
+
+  var isEmpty: Bool { bytes.isEmpty }
+
+  func append(_ event: ConnectionEvent, bytes payload: UnsafeRawBufferPointer, at moment: Moment) {
+    let start = bytes.count
+    unsafe bytes.append(contentsOf: payload)
+    kept.append(Kept(event: event, bytes: start..<bytes.count, moment: moment))
+    switch event {
+    case .began(let handshake): opening.handshake = handshake
+    case .bytes(.toServer, _): opening.toServer += bytes[start...]
+    case .bytes(.toClient, _): opening.toClient += bytes[start...]
+    case .gap: opening.hasGap = true
+    case .ended: opening.isComplete = true
+    case .established, .acknowledged, .retransmission, .keepAliveProbe, .windowClosed, .finished,
+      .reset:
+      break
+    }
+    let limit = CaptureObservers.openingLimit
+    if bytes.count >= limit.bytes || kept.count >= limit.events { opening.isComplete = true }
+  }
+
+  func replay(to observer: any CaptureObserver, of connection: ConnectionID) {
+    unsafe bytes.withUnsafeBytes { all in
+      for item in kept {
+        unsafe observer.receive(
+          item.event, of: connection, opening.description,
+          bytes: UnsafeRawBufferPointer(rebasing: all[item.bytes]), at: item.moment)
+      }
+    }
+  }
+}
+
+extension ConnectionOpening {
+  /// What an unclaimed connection looks like, for people.
+  var looksLike: String {
+    if toServer.isEmpty, toClient.isEmpty { return "no payload" }
+    for bytes in [toServer, toClient] {
+      // A TLS record: handshake, alert or application data, major version 3 (RFC 8446 §5.1).
+      if bytes.count >= 3, (0x14...0x17).contains(bytes[0]), bytes[1] == 3, bytes[2] <= 4 {
+        return "TLS"
+      }
+      if Self.httpStarts.contains(where: { bytes.starts(with: $0.utf8) }) { return "HTTP" }
+      if bytes.starts(with: "SSH-".utf8) { return "SSH" }
+      if bytes.starts(with: "<?xml".utf8) || bytes.starts(with: "<stream:".utf8) { return "XMPP" }
+    }
+    return "unknown"
+  }
+
+  private static let httpStarts = [
+    "GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "OPTIONS ", "CONNECT ", "PATCH ", "HTTP/",
+    "PRI * HTTP/2",
+  ]
+}

@@ -1,0 +1,113 @@
+public import Custody
+import Timeline
+public import Wire
+
+/// Follows the MQTT connections of a capture: who was subscribed to what, what was accepted for
+/// them, and what became of it.
+///
+/// Packets of one connection go to its `MQTTConversation`, which keeps what belongs to the
+/// connection; what outlives it is with the `MQTTSubscriber`, and what belongs to a server with the
+/// `MQTTObservedServer`. Nothing is judged before the end of a delivery or of the capture.
+public final class MQTTCaptureObserver: CaptureObserver {
+  private let numbers: RecordNumbers
+  /// By the server's address.
+  private var brokers: [Endpoint: MQTTObservedServer] = [:]
+  private var brokersInOrder: [MQTTObservedServer] = []
+  private var conversations: [ConnectionID: MQTTConversation] = [:]
+
+  /// Settled deliveries stay here until the end, because a report lists them. What counts only and
+  /// lets go would replace `commit` and `records`, nothing else.
+  private(set) var deliveries: [MQTTDelivery] = []
+  private(set) var closed: [MQTTConversation] = []
+  var stillOpen: [MQTTConversation] = []
+  var violations = MQTTViolationLog()
+  var warnings: [WarningRecord] = []
+  var zombies: [(zombie: MQTTZombie, conversation: MQTTConversation)] = []
+  var repeatedExactlyOnce: [(delivery: MQTTDelivery, moment: Moment, session: SessionID)] = []
+  /// The latest packet of any connection.
+  private(set) var now = Moment(time: .start, frame: 0)
+
+  public init(numbers: RecordNumbers) { self.numbers = numbers }
+
+  public func recognise(_ opening: ConnectionOpening) -> Recognition {
+    MQTTRecognition.judge(opening)
+  }
+
+  public func receive(
+    _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
+    bytes: UnsafeRawBufferPointer, at moment: Moment
+  ) {
+    if moment.time > now.time { now = moment }
+    let conversation: MQTTConversation
+    if let known = conversations[connection] {
+      conversation = known
+    } else {
+      conversation = begin(event, connection, description, at: moment)
+    }
+    unsafe conversation.receive(event, bytes: bytes, at: moment)
+  }
+
+  private func begin(
+    _ event: ConnectionEvent, _ connection: ConnectionID, _ description: ConnectionDescription,
+    at moment: Moment
+  ) -> MQTTConversation {
+    var handshake = false
+    if case .began(let seen) = event { handshake = seen }
+    let broker: MQTTObservedServer
+    if let known = brokers[description.server] {
+      broker = known
+    } else {
+      broker = MQTTObservedServer(name: description.server.description)
+      brokers[description.server] = broker
+      brokersInOrder.append(broker)
+    }
+    let conversation = MQTTConversation(
+      connection, description, handshake: handshake, number: numbers.nextSession(),
+      broker: broker, observer: self, at: moment)
+    broker.conversations.append(conversation)
+    conversations[connection] = conversation
+    return conversation
+  }
+
+  func close(_ conversation: MQTTConversation) {
+    // With bytes missing, a packet out of place may be the place that is missing.
+    if !conversation.evidenceMissing.isEmpty {
+      violations.forget(conversation.record.id)
+    }
+    conversations[conversation.connection] = nil
+    closed.append(conversation)
+  }
+
+  /// From now on the delivery belongs in the report.
+  func commit(_ delivery: MQTTDelivery) {
+    if delivery.isReported { return }
+    delivery.isReported = true
+    delivery.record.id = numbers.nextDelivery()
+    deliveries.append(delivery)
+  }
+
+  /// What servers sent that no publisher of this capture gave them.
+  var unexplained: [(delivery: MQTTDelivery, subscriber: MQTTSubscriber)] = []
+
+  public func finish(at end: Moment) -> CaptureObservation {
+    if end.time > now.time { now = end }
+    for connection in conversations.keys.sorted() {
+      conversations[connection]?.finish(.captureOver, at: now)
+    }
+    let judge = MQTTJudge(self)
+    for broker in brokersInOrder { judge.settle(broker.receivers) }
+    var observation = CaptureObservation()
+    observation.sessions = closed.map { conversation in
+      var record = conversation.record
+      record.evidenceMissing = conversation.evidenceMissing
+      return record
+    }
+    observation.sessions.sort { $0.id < $1.id }
+    observation.deliveries = deliveries.map { delivery in
+      delivery.recordInOrder
+    }
+    observation.findings = judge.findings()
+    observation.warnings = warnings
+    return observation
+  }
+}

@@ -1,0 +1,339 @@
+import Custody
+import Timeline
+import Wire
+
+/// One connection that speaks MQTT: its packets, and what belongs to the connection alone.
+final class MQTTConversation {
+  /// How one end of the connection went.
+  struct Departure {
+    enum How { case finished, reset, saidGoodbye }
+    var how: How
+    var moment: Moment
+  }
+
+  let connection: ConnectionID
+  let description: ConnectionDescription
+  var record: SessionRecord
+  unowned let observer: MQTTCaptureObserver
+  let broker: MQTTObservedServer
+  var version = MQTTVersion.unknown
+  /// The first packet of the client was seen, so its CONNECT was or is missing for good.
+  var sawFirstClientPacket = false
+  var connect: MQTTConnect?
+  var connack: MQTTConnack?
+  /// The capture shows the connection from its first byte.
+  let handshake: Bool
+  /// Set by a good CONNACK; for a connection in its middle, by its first packet.
+  var subscriber: MQTTSubscriber?
+
+  /// By direction: what the end that receives it has granted.
+  private var framers = [MQTTFramer(), MQTTFramer()]
+  private var hasStarted = [false, false]
+  /// After an undecodable header nothing more is read in that direction.
+  private var isUnreadable = [false, false]
+  var topicAliases: [[UInt16: String]] = [[:], [:]]
+
+  var keepAlive = Nanoseconds.zero
+  /// What the client can take at once; 3.x knows no limit.
+  var clientReceiveMaximum = UInt32.max
+  var serverReceiveMaximum = UInt32.max
+  var clientTopicAliasMaximum: UInt16 = 0
+  var serverTopicAliasMaximum: UInt16 = 0
+  var clientMaximumPacketSize = UInt64.max
+
+  var pendingSubscribes: [UInt16: MQTTSubscribe] = [:]
+  var pendingUnsubscribes: [UInt16: MQTTUnsubscribe] = [:]
+  /// What the client said before the server let it in.
+  var beforeConnack: [MQTTSeenPacket] = []
+  var lastServerPacket: Moment?
+  /// The last packet of the server's TCP: up to then the capture would show what it had sent.
+  var lastServerSign: Moment?
+  /// Nothing has been in flight to the client since then.
+  var idleSince: Moment?
+  /// Bytes of the server are missing.
+  var missedFromServer = false
+  /// When CONNECT came.
+  var connected: Moment?
+  /// Answers whose PUBLISH has not been told: it may come late, out of order, or be missing.
+  var earlyAnswers: [MQTTEarlyAnswer] = []
+  /// PINGREQs that wait for an answer.
+  var unansweredPings: [Moment] = []
+  /// QoS > 0 from the client, sent on this connection and not finished.
+  var publishedHere: [UInt16: MQTTPublication] = [:]
+  /// QoS > 0 to the client, sent on this connection and not finished, by identifier.
+  var inFlightHere: [UInt16: MQTTDelivery] = [:]
+  /// Deliveries of this connection in the order of their sending, for the order of answers.
+  var sendOrder: [UInt16: UInt64] = [:]
+  var sends: UInt64 = 0
+  var lastPubackOrder: UInt64 = 0
+  var lastPubrecOrder: UInt64 = 0
+  /// Sent here, and not known to have reached the client's TCP.
+  private var awaitingTransport: [(end: UInt64, delivery: MQTTDelivery)] = []
+  /// Acknowledged here, but the acknowledgement is not known to have reached the server's TCP.
+  var unconfirmed: [(end: UInt64, delivery: MQTTDelivery, wasComplete: Bool)] = []
+
+  var client: Departure?
+  var server: Departure?
+  var takenOver: Moment?
+  /// Why the session is not wholly known; empty when it is.
+  var evidenceMissing = ""
+  var isOver = false
+  var silence = MQTTSilence()
+  var transport = MQTTTransportState()
+
+  init(
+    _ connection: ConnectionID, _ description: ConnectionDescription, handshake: Bool,
+    number: SessionID, broker: MQTTObservedServer, observer: MQTTCaptureObserver, at moment: Moment
+  ) {
+    self.connection = connection
+    self.description = description
+    self.handshake = handshake
+    self.broker = broker
+    self.observer = observer
+    record = SessionRecord(
+      id: number, connection: connection.index, protocolName: "mqtt",
+      subscriber: "client at \(description.client)", isIdentified: false,
+      client: description.client.description, server: description.server.description,
+      began: RecordedMoment(moment))
+    if !handshake { evidenceMissing = "the capture began in the middle of the connection" }
+  }
+
+  /// Who a report says it was.
+  var name: String { record.subscriber }
+
+  func isAskingFor(_ topic: String) -> Bool {
+    pendingSubscribes.values.contains { request in
+      request.subscriptions.contains { MQTTTopicFilter($0.filter).matches(topic) }
+    }
+  }
+
+  /// The server can't hear the client any more: an acknowledgement from now on does not count.
+  var serverHasClosed: Bool { server != nil || takenOver != nil }
+
+  // MARK: Events
+
+  func receive(_ event: ConnectionEvent, bytes: UnsafeRawBufferPointer, at moment: Moment) {
+    if record.ended.time < moment.time { record.ended = RecordedMoment(moment) }
+    if event.isFromServer, moment.time >= lastServerSign?.time ?? .start { lastServerSign = moment }
+    switch event {
+    case .began, .established, .windowClosed: break
+    case .bytes(let direction, let offset):
+      unsafe read(bytes, direction, offset: offset, at: moment)
+    case .gap(let direction, let offset, let length, let kind):
+      miss(direction, offset: offset, length: length, kind, at: moment)
+    case .acknowledged(let direction, let upTo): confirm(direction, upTo: upTo, at: moment)
+    case .retransmission(let direction, _, _):
+      transport.repeated(direction, at: moment)
+    case .keepAliveProbe: break
+    case .finished(let direction, _): depart(direction, .finished, at: moment)
+    case .reset(let direction): depart(direction, .reset, at: moment)
+    case .ended(let end): finish(end, at: moment)
+    }
+  }
+
+  private func read(
+    _ bytes: UnsafeRawBufferPointer, _ direction: Direction, offset: UInt64, at moment: Moment
+  ) {
+    let index = Int(direction.rawValue)
+    if !hasStarted[index] {
+      hasStarted[index] = true
+      framers[index] = MQTTFramer(startingAt: offset)
+      // Without the SYN the first byte seen may be in the middle of a packet.
+      if !handshake { framers[index].gap(of: 0) }
+    }
+    transport.sent(direction, upTo: offset + UInt64(bytes.count))
+    if isUnreadable[index] { return }
+    // Taken out while it is read, so that packets may be followed up meanwhile.
+    var framer = MQTTFramer()
+    swap(&framer, &framers[index])
+    defer { swap(&framer, &framers[index]) }
+    do {
+      let segment = unsafe bytes.bytes
+      if !framer.isSynchronised {
+        // Writers rarely begin a segment inside a packet: one that is all packets is trusted.
+        let chain = MQTTPacketChain(segment, version: version, direction: direction)
+        if chain.packets > 0, chain.length == segment.byteCount {
+          framer.gap(of: 0)
+          framer.assumeBoundary()
+        }
+      }
+      if framer.isSynchronised {
+        try framer.read(segment) { decode($0, $1, direction, at: moment) }
+        return
+      }
+      framer.append(segment)
+      if framer.resynchronise(version: version, direction: direction, minimumPackets: 2) == nil {
+        return
+      }
+      try framer.read([]) { decode($0, $1, direction, at: moment) }
+    } catch {
+      if framer.skipOversizedPacket() { return }
+      isUnreadable[index] = true
+      reportUnreadable(error, direction, at: moment)
+    }
+  }
+
+  private func decode(
+    _ frame: MQTTFrame, _ bytes: RawSpan, _ direction: Direction, at moment: Moment
+  ) {
+    do {
+      let decoded = try MQTTPacket.decode(bytes, version: version, direction: direction)
+      if version == .unknown, decoded.version != .unknown { adopt(decoded.version) }
+      for violation in decoded.violations {
+        observer.violations.add(
+          violation.statement, rule: violation.text,
+          detail: "\(decoded.packet.type.name) \(sender(direction)): \(violation.text)",
+          subscriber: name, session: record.id, at: moment)
+      }
+      let seen = MQTTSeenPacket(
+        packet: decoded.packet, end: frame.end, size: UInt64(frame.length), moment: moment)
+      switch direction {
+      case .toServer: receiveFromClient(seen)
+      case .toClient: receiveFromServer(seen)
+      }
+    } catch {
+      reportUnreadable(error, direction, at: moment)
+      // Its length is known, so the packets after it can still be read; what it said can't.
+      subscriber?.taint("a packet could not be read")
+    }
+  }
+
+  private func adopt(_ version: MQTTVersion) {
+    self.version = version
+    record.version = version.description
+  }
+
+  private func reportUnreadable(
+    _ error: DecodeError, _ direction: Direction, at moment: Moment
+  ) {
+    if !error.rule.isEmpty, evidenceMissing.isEmpty {
+      observer.violations.add(
+        error.rule, rule: error.expected,
+        detail: "a packet \(sender(direction)) can't be read: \(error.expected)",
+        subscriber: name, session: record.id, at: moment)
+    } else {
+      observer.warnings.append(
+        WarningRecord(
+          frame: moment.frame, "\(name): a packet can't be read, expected \(error.expected)"))
+    }
+    if evidenceMissing.isEmpty { evidenceMissing = "a packet could not be read" }
+    subscriber?.taint(evidenceMissing)
+  }
+
+  func sender(_ direction: Direction) -> String {
+    direction == .toServer ? "from the client" : "from the server"
+  }
+
+  /// A hole in a stream: what was in it is unknown, and so is what it might have changed.
+  private func miss(
+    _ direction: Direction, offset: UInt64, length: UInt64, _ kind: GapKind, at moment: Moment
+  ) {
+    let index = Int(direction.rawValue)
+    if !hasStarted[index] {
+      hasStarted[index] = true
+      framers[index] = MQTTFramer(startingAt: offset)
+    }
+    framers[index].gap(of: length)
+    transport.sent(direction, upTo: offset + length)
+    // What nobody ever got changed nothing at the other end; but it was meant to.
+    let why = "\(length) bytes \(sender(direction)) are missing in the capture"
+    evidenceMissing = evidenceMissing.isEmpty ? why : evidenceMissing
+    silence.isUnjudgeable = true
+    if direction == .toClient {
+      missedFromServer = true
+      assumeConnected(at: moment)
+    }
+    subscriber?.taint(why)
+    observer.warnings.append(WarningRecord(frame: moment.frame, "\(name): \(why)"))
+  }
+
+  /// The other end's TCP has everything below `upTo`.
+  private func confirm(_ direction: Direction, upTo: UInt64, at moment: Moment) {
+    transport.acknowledged(direction, upTo: upTo)
+    switch direction {
+    case .toClient:
+      var count = 0
+      while count < awaitingTransport.count, awaitingTransport[count].end <= upTo {
+        let delivery = awaitingTransport[count].delivery
+        if delivery.lastConversation === self {
+          delivery.note(
+            .transportAcknowledged, moment, in: record.id,
+            holder: delivery.isOpen ? .server : .nobody)
+        }
+        count += 1
+      }
+      awaitingTransport.removeFirst(count)
+    case .toServer:
+      unconfirmed.removeAll { $0.end <= upTo }
+      silence.confirm(upTo: upTo)
+    }
+  }
+
+  func awaitTransport(_ delivery: MQTTDelivery, end: UInt64) {
+    awaitingTransport.append((end, delivery))
+  }
+}
+
+extension ConnectionEvent {
+  /// A segment of the server shows it.
+  fileprivate var isFromServer: Bool {
+    switch self {
+    case .bytes(let direction, _), .gap(let direction, _, _, _),
+      .retransmission(let direction, _, _),
+      .keepAliveProbe(let direction), .finished(let direction, _), .reset(let direction):
+      direction == .toClient
+    case .acknowledged(let direction, _), .windowClosed(let direction, _): direction == .toServer
+    case .began, .established, .ended: false
+    }
+  }
+}
+
+/// A packet with where it was.
+struct MQTTSeenPacket {
+  var packet: MQTTPacket
+  /// Stream offset behind its last byte.
+  var end: UInt64
+  /// Bytes of the whole packet.
+  var size: UInt64
+  /// Of the segment that completed it.
+  var moment: Moment
+}
+
+/// A PUBACK or PUBREC that came before its PUBLISH.
+struct MQTTEarlyAnswer {
+  var direction: Direction
+  var type: MQTTPacketType
+  var packet: MQTTAcknowledgement
+  var end: UInt64
+  var moment: Moment
+}
+
+/// What TCP shows of a connection, as far as a verdict needs it.
+struct MQTTTransportState {
+  private var sent: [UInt64] = [0, 0]
+  private var acknowledged: [UInt64] = [0, 0]
+  /// To the client: how often bytes were repeated since the client last acknowledged any.
+  private(set) var repetitions = 0
+  private(set) var lastRepetition: Moment?
+
+  mutating func sent(_ direction: Direction, upTo: UInt64) {
+    let index = Int(direction.rawValue)
+    sent[index] = max(sent[index], upTo)
+  }
+
+  mutating func acknowledged(_ direction: Direction, upTo: UInt64) {
+    let index = Int(direction.rawValue)
+    acknowledged[index] = max(acknowledged[index], upTo)
+  }
+
+  mutating func repeated(_ direction: Direction, at moment: Moment) {
+    guard direction == .toClient else { return }
+    repetitions += 1
+    lastRepetition = moment
+  }
+
+  /// Bytes that the other end's TCP has not acknowledged: a FIN behind them may not have come out.
+  func isOutstanding(_ direction: Direction) -> Bool {
+    acknowledged[Int(direction.rawValue)] < sent[Int(direction.rawValue)]
+  }
+}

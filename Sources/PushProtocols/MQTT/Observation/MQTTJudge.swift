@@ -1,0 +1,221 @@
+import Custody
+import Timeline
+import Wire
+
+/// Decides, when the capture is over, what became of the deliveries that are still open, and turns
+/// all that was seen into findings.
+///
+/// What a capture can't show is never held against anybody: a missing packet makes a delivery
+/// `unknown`, and what time would still mend makes it `pending`.
+struct MQTTJudge {
+  let observer: MQTTCaptureObserver
+
+  init(_ observer: MQTTCaptureObserver) { self.observer = observer }
+
+  /// How long a connection must have gone on after it passed a delivery over, before that counts:
+  /// brokers send what is new and what is old from different queues.
+  static let passedOverFor = Nanoseconds.seconds(1)
+  /// How long a subscriber must have been connected with nothing in flight: a server that holds
+  /// something for it sends it within milliseconds.
+  static let idleFor = Nanoseconds.seconds(1)
+
+  func settle(_ subscribers: [MQTTSubscriber]) {
+    for subscriber in subscribers {
+      for delivery in subscriber.open where delivery.isOpen {
+        settle(delivery, of: subscriber)
+      }
+    }
+  }
+
+  private func settle(_ delivery: MQTTDelivery, of subscriber: MQTTSubscriber) {
+    guard delivery.isCommitted else {
+      delivery.phase = .settled
+      return
+    }
+    if delivery.expires(before: observer.now) { return }
+    if expiresWithState(delivery, of: subscriber) { return }
+    switch delivery.phase {
+    case .waiting: settleUnsent(delivery, of: subscriber)
+    case .sent, .received: settleUnacknowledged(delivery, of: subscriber)
+    case .settled: break
+    }
+  }
+
+  private func expiresWithState(_ delivery: MQTTDelivery, of subscriber: MQTTSubscriber) -> Bool {
+    let expires = subscriber.state.expires
+    guard expires <= observer.now.time else { return false }
+    delivery.note(
+      .expired, Moment(time: expires, frame: 0), in: nil, holder: .nobody, "session expiry")
+    delivery.settle(
+      .expired,
+      "the session state expired \(subscriber.state.expiry) after its subscriber had gone")
+    return true
+  }
+
+  private func settleUnsent(_ delivery: MQTTDelivery, of subscriber: MQTTSubscriber) {
+    let publication = delivery.publication
+    if !delivery.taint.isEmpty {
+      delivery.settle(.unknown, delivery.taint)
+    } else if !delivery.excuse.isEmpty {
+      delivery.settle(.superseded, delivery.excuse)
+    } else if let conversation = subscriber.conversation, let publication,
+      publication.packetSize > conversation.clientMaximumPacketSize
+    {
+      delivery.settle(.rejected, "it is larger than the subscriber's Maximum Packet Size")
+    } else if publication?.isOwed == false {
+      delivery.settle(.pending, "its publisher has not released it (PUBREL)")
+    } else if let (moment, conversation) = delivery.overtaken,
+      conversation.wentOn(after: moment)
+    {
+      delivery.note(
+        .dropped, moment, in: conversation.record.id, holder: .nobody,
+        "a newer message is sent instead")
+      delivery.settle(.lost, "the server sent newer messages, and this one never")
+    } else if let (moment, session) = delivery.ignored {
+      delivery.note(
+        .dropped, moment, in: session, holder: .nobody,
+        "still not sent, though nothing keeps the server from it")
+      delivery.settle(
+        .lost, "the subscriber was connected and nothing was in flight, but it was not sent")
+    } else if let moment = publication?.nobodySubscribed {
+      delivery.note(.dropped, moment, in: publication?.session, holder: .nobody)
+      delivery.settle(
+        .lost, "the server said that nobody was subscribed (0x10), but the subscription stood")
+    } else if subscriber.conversation == nil {
+      delivery.settle(.pending, "the subscriber was not connected when the capture ended")
+    } else {
+      delivery.settle(.pending, "not yet sent when the capture ended")
+    }
+  }
+
+  private func settleUnacknowledged(_ delivery: MQTTDelivery, of subscriber: MQTTSubscriber) {
+    let half = delivery.phase == .received
+    if !delivery.taint.isEmpty {
+      delivery.settle(.unknown, delivery.taint)
+    } else if let (moment, conversation) = delivery.replaced {
+      delivery.note(
+        .dropped, moment, in: conversation.record.id, holder: .nobody,
+        "its packet identifier was given to another message")
+      delivery.settle(
+        .ghost,
+        "the server gave its packet identifier to another message before any acknowledgement"
+      )
+    } else if let (moment, conversation) = delivery.passedOver,
+      conversation.wentOn(after: moment)
+    {
+      settlePassedOver(delivery, at: moment, conversation)
+    } else if delivery.isDoubtful {
+      delivery.settle(
+        .unknown,
+        "its acknowledgement was written, but TCP did not confirm it before the connection ended")
+    } else if half {
+      delivery.settle(.pending, "taken by the subscriber (PUBREC), the handshake was not finished")
+    } else {
+      delivery.settle(.pending, "sent, not acknowledged when the capture ended")
+    }
+  }
+
+  private func settlePassedOver(
+    _ delivery: MQTTDelivery, at moment: Moment, _ conversation: MQTTConversation
+  ) {
+    if delivery.isDoubtful {
+      // The server resumed and went on without it: so it had the acknowledgement.
+      delivery.settle(
+        .acknowledged, "TCP did not confirm the acknowledgement, but the server went on with it")
+      delivery.record.lateness = delivery.lateness
+      return
+    }
+    delivery.note(
+      .dropped, moment, in: conversation.record.id, holder: .nobody,
+      "the resumed connection goes on with newer messages")
+    delivery.settle(
+      .ghost,
+      delivery.phase == .received
+        ? "the session was resumed without its PUBREL, and went on with newer messages"
+        : "the session was resumed without sending it again, and went on with newer messages")
+  }
+
+  // MARK: Findings
+
+  /// Violations, then what could not be decided, then stories that ended well.
+  func findings() -> [FindingRecord] {
+    let stories = MQTTStories(observer)
+    var findings: [FindingRecord] = []
+    findings += groups(.ghost).map(stories.ghost)
+    findings += groups(.lost).map(stories.lost)
+    findings += stuck().map(stories.stuck)
+    findings += observer.zombies.map { stories.zombie($0.zombie, $0.conversation) }
+    findings += observer.repeatedExactlyOnce.map { stories.duplicate($0, $1, $2) }
+    findings += observer.violations.findings
+    findings += groups(.unknown).map(stories.unknown)
+    findings += recovered().map(stories.recovered)
+    findings += groups(.expired).map(stories.expired)
+    return findings
+  }
+
+  /// Deliveries that share a subscriber, a state and its reason, in the order of their numbers.
+  private func groups(_ state: DeliveryState) -> [[MQTTDelivery]] {
+    var groups: [[MQTTDelivery]] = []
+    var index: [[String]: Int] = [:]
+    for delivery in observer.deliveries where delivery.record.state == state {
+      let key = [delivery.record.subscriber, delivery.record.reason]
+      if let at = index[key] {
+        groups[at].append(delivery)
+      } else {
+        index[key] = groups.count
+        groups.append([delivery])
+      }
+    }
+    return groups
+  }
+
+  /// Acknowledged at last, after a sending that was not: by the sessions of the first and the last
+  /// sending.
+  private func recovered() -> [[MQTTDelivery]] {
+    var groups: [[MQTTDelivery]] = []
+    var index: [[UInt32]: Int] = [:]
+    for delivery in observer.deliveries where delivery.record.state == .acknowledged {
+      guard let first = delivery.event(.sent)?.session, let last = delivery.acknowledgedIn,
+        first != last
+      else { continue }
+      let key = [first.number, last.number]
+      if let at = index[key] {
+        groups[at].append(delivery)
+      } else {
+        index[key] = groups.count
+        groups.append([delivery])
+      }
+    }
+    return groups
+  }
+
+  /// Pending although both ends were there and talked for long enough, on an open connection.
+  private func stuck() -> [[MQTTDelivery]] {
+    observer.stillOpen.compactMap { conversation in
+      guard let subscriber = conversation.subscriber, subscriber.conversation === conversation,
+        conversation.evidenceMissing.isEmpty, let heard = conversation.silence.lastHeard,
+        let server = conversation.lastServerPacket
+      else { return nil }
+      let talked = min(heard.time, server.time)
+      let bound = max(.seconds(30), conversation.keepAlive * 3 / 2)
+      let stuck = subscriber.open.filter { delivery in
+        guard delivery.record.state == .pending, delivery.isReported, delivery.taint.isEmpty else {
+          return false
+        }
+        let began = Instant(nanoseconds: conversation.record.began.time.nanoseconds)
+        let since = delivery.lastSent ?? delivery.publication?.accepted
+        guard let since else { return false }
+        return talked - max(since.time, began) >= bound
+      }
+      return stuck.isEmpty ? nil : stuck
+    }
+  }
+}
+
+extension MQTTConversation {
+  /// The server was seen for long enough after `moment`.
+  fileprivate func wentOn(after moment: Moment) -> Bool {
+    guard let lastServerSign else { return false }
+    return lastServerSign.time - moment.time >= MQTTJudge.passedOverFor
+  }
+}

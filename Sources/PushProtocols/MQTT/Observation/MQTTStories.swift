@@ -1,0 +1,321 @@
+import Custody
+import Timeline
+import Wire
+
+/// Tells what happened to deliveries, in lines that name time and packet.
+struct MQTTStories {
+  let observer: MQTTCaptureObserver
+  private let conversations: [SessionID: MQTTConversation]
+
+  init(_ observer: MQTTCaptureObserver) {
+    self.observer = observer
+    conversations = Dictionary(
+      observer.closed.map { ($0.record.id, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  // MARK: Violations
+
+  func ghost(_ deliveries: [MQTTDelivery]) -> FindingRecord {
+    let subscriber = deliveries[0].record.subscriber
+    return FindingRecord(
+      .ghost, .violated, label: "GHOST", subscriber: subscriber,
+      deliveries: deliveries.map(\.record.id),
+      headline: "\(count(deliveries)) to \(subscriber) \(were(deliveries)) sent, never "
+        + "acknowledged, and counted as done",
+      reason: sentence(deliveries[0].record.reason),
+      story: acceptance(deliveries) + sending(deliveries) + ending(deliveries)
+        + drop(deliveries, "the server goes on without \(them(deliveries))"))
+  }
+
+  func lost(_ deliveries: [MQTTDelivery]) -> FindingRecord {
+    let subscriber = deliveries[0].record.subscriber
+    let sent = deliveries.contains { $0.firstSent != nil }
+    return FindingRecord(
+      .lost, .violated, label: "LOST", subscriber: subscriber,
+      deliveries: deliveries.map(\.record.id),
+      headline: "\(count(deliveries)) to \(subscriber) \(were(deliveries)) accepted and "
+        + (sent ? "never acknowledged" : "never sent"),
+      reason: sentence(deliveries[0].record.reason)
+        + " Nobody will ever send \(them(deliveries))\(sent ? " again" : "").",
+      story: acceptance(deliveries) + sending(deliveries)
+        + drop(deliveries, deliveries[0].record.reason))
+  }
+
+  func stuck(_ deliveries: [MQTTDelivery]) -> FindingRecord {
+    let subscriber = deliveries[0].record.subscriber
+    return FindingRecord(
+      .stuck, .violated, label: "STUCK", subscriber: subscriber,
+      deliveries: deliveries.map(\.record.id),
+      headline: "\(count(deliveries)) to \(subscriber) \(were(deliveries)) left over although "
+        + "both ends were connected and talked",
+      reason: sentence(deliveries[0].record.reason),
+      story: acceptance(deliveries) + sending(deliveries))
+  }
+
+  func zombie(_ zombie: MQTTZombie, _ conversation: MQTTConversation) -> FindingRecord {
+    let name = conversation.name
+    let sentInVain = observer.deliveries.filter { delivery in
+      delivery.record.events.contains {
+        ($0.step == .sent || $0.step == .redelivered) && $0.session == conversation.record.id
+          && $0.moment.time >= zombie.lastHeard.time
+          && delivery.acknowledgedIn != conversation.record.id
+      }
+    }
+    let silence = zombie.silence.seconds3
+    let until =
+      switch zombie.proof {
+      case .closed: "the server closes the connection, \(silence) after \(name)'s last packet"
+      case .reset: "the server resets the connection, \(silence) after \(name)'s last packet"
+      case .dismissed: "the server says goodbye, \(silence) after \(name)'s last packet"
+      case .sent: "the server still sends, \(silence) after \(name)'s last packet"
+      case .answered: "\(name) is heard again after \(silence), and the server takes it"
+      case .captureOver: "the capture ends: the server has kept \(name) for \(silence)"
+      }
+    let statement = conversation.version == .v5 ? "MQTT-3.1.2-22" : "MQTT-3.1.2-24"
+    var story = [
+      StoryLine(
+        RecordedMoment(zombie.lastHeard),
+        "last packet of \(name); its keep-alive is \(conversation.keepAlive)")
+    ]
+    if let first = sentInVain.first?.record.events.first(where: {
+      $0.session == conversation.record.id && ($0.step == .sent || $0.step == .redelivered)
+    }) {
+      story.append(
+        StoryLine(
+          first.moment, "the server sends \(count(sentInVain)) into the silence"))
+    }
+    story.append(StoryLine(RecordedMoment(zombie.until), until))
+    return FindingRecord(
+      .zombie, .violated, label: "ZOMBIE", subscriber: name,
+      deliveries: sentInVain.map(\.record.id),
+      headline: "the server kept \(name) for \(silence) without hearing it; "
+        + "\(conversation.silence.bound) are allowed",
+      reason: "A server closes after one and a half keep-alives of silence (\(statement)); "
+        + "\((conversation.silence.tolerated - conversation.silence.bound)) more are tolerated "
+        + "here for the grain of its clock.",
+      rule: statement, story: story)
+  }
+
+  func duplicate(
+    _ delivery: MQTTDelivery, _ moment: Moment, _ session: SessionID
+  ) -> FindingRecord {
+    let subscriber = delivery.record.subscriber
+    var story = sending([delivery])
+    if let done = delivery.event(.acknowledged) {
+      story.append(StoryLine(done.moment, "\(subscriber) completes it (PUBCOMP)"))
+    }
+    story.append(StoryLine(RecordedMoment(moment), "the server sends it again"))
+    return FindingRecord(
+      .duplicate, .violated, label: "DUPLICATE", subscriber: subscriber,
+      deliveries: [delivery.record.id],
+      headline: "a QoS 2 delivery to \(subscriber) was sent again after it was completed",
+      reason: "Exactly once means that nothing follows PUBCOMP (MQTT-4.3.3-6).",
+      rule: "MQTT-4.3.3-6", story: story)
+  }
+
+  // MARK: Not decided
+
+  func unknown(_ deliveries: [MQTTDelivery]) -> FindingRecord {
+    let subscriber = deliveries[0].record.subscriber
+    return FindingRecord(
+      .lost, .inconclusive, label: "UNKNOWN", subscriber: subscriber,
+      deliveries: deliveries.map(\.record.id),
+      headline: "what became of \(count(deliveries)) to \(subscriber) can't be told",
+      reason: sentence(deliveries[0].record.reason),
+      story: acceptance(deliveries) + sending(deliveries))
+  }
+
+  // MARK: Ended by the rules
+
+  func recovered(_ deliveries: [MQTTDelivery]) -> FindingRecord {
+    let subscriber = deliveries[0].record.subscriber
+    let first = conversation(of: deliveries[0])
+    let reached = deliveries.allSatisfy { $0.event(.transportAcknowledged) != nil }
+    let what =
+      if first?.takenOver != nil {
+        "unacknowledged when another connection took over"
+      } else if reached {
+        "sent to a client that did not answer any more"
+      } else {
+        "sent into a dead connection"
+      }
+    return FindingRecord(
+      .ghost, .holds, label: "RECOVERED", subscriber: subscriber,
+      deliveries: deliveries.map(\.record.id),
+      headline: "\(count(deliveries)) to \(subscriber) \(were(deliveries)) \(what)",
+      reason: held(deliveries),
+      story: sending(deliveries) + ending(deliveries) + again(deliveries))
+  }
+
+  func expired(_ deliveries: [MQTTDelivery]) -> FindingRecord {
+    let subscriber = deliveries[0].record.subscriber
+    var story = acceptance(deliveries) + sending(deliveries)
+    if let end = deliveries[0].event(.expired) {
+      story.append(StoryLine(end.moment, deliveries[0].record.reason))
+    }
+    return FindingRecord(
+      .lost, .holds, label: "EXPIRED", subscriber: subscriber,
+      deliveries: deliveries.map(\.record.id),
+      headline:
+        "\(count(deliveries)) to \(subscriber) ended unacknowledged, as the protocol allows",
+      reason: sentence(deliveries[0].record.reason), story: story)
+  }
+
+  // MARK: Lines
+
+  private func conversation(of delivery: MQTTDelivery) -> MQTTConversation? {
+    delivery.event(.sent)?.session.flatMap { conversations[$0] }
+  }
+
+  /// Publisher's PUBLISH and the server's yes.
+  private func acceptance(_ deliveries: [MQTTDelivery]) -> [StoryLine] {
+    guard let first = deliveries.first, let publication = first.publication else { return [] }
+    var lines = [
+      StoryLine(
+        RecordedMoment(publication.submitted),
+        "PUBLISH \(first.topic) (QoS \(publication.qos.rawValue))  "
+          + "\(publication.publisher) → server")
+    ]
+    if let accepted = publication.accepted {
+      lines.append(
+        StoryLine(
+          RecordedMoment(accepted),
+          "\(publication.qos == .exactlyOnce ? "PUBREC" : "PUBACK"): the server takes it over"))
+    }
+    if deliveries.count > 1, let last = deliveries.last?.publication?.accepted {
+      lines.append(
+        StoryLine(RecordedMoment(last), "the last of \(deliveries.count) is accepted"))
+    }
+    return lines
+  }
+
+  /// The server's first PUBLISHes, and what TCP says of them.
+  private func sending(_ deliveries: [MQTTDelivery]) -> [StoryLine] {
+    let sent = deliveries.filter { $0.event(.sent) != nil }
+    guard let first = sent.first, let event = first.event(.sent) else { return [] }
+    let subscriber = first.record.subscriber
+    var lines = [
+      StoryLine(
+        event.moment,
+        "PUBLISH \(first.topic) id \(first.packetID) (QoS \(first.qos.rawValue))  "
+          + "server → \(subscriber)" + (event.note.isEmpty ? "" : "  (\(event.note))"))
+    ]
+    if let reached = first.record.events.first(where: {
+      $0.step == .transportAcknowledged && $0.session == event.session
+    }) {
+      lines.append(
+        StoryLine(reached.moment, "TCP acknowledges it: \(subscriber)'s host has it"))
+    } else if let conversation = conversation(of: first),
+      let last = conversation.transport.lastRepetition
+    {
+      lines.append(
+        StoryLine(
+          RecordedMoment(last),
+          "TCP has sent it again and again (\(conversation.transport.repetitions) times), "
+            + "and nothing came back"))
+    }
+    if sent.count > 1, let last = sent.last?.event(.sent) {
+      lines.append(StoryLine(last.moment, "the last of \(sent.count) is sent"))
+    }
+    return lines
+  }
+
+  /// How the connection of the first sending ended, and answers that did not count.
+  private func ending(_ deliveries: [MQTTDelivery]) -> [StoryLine] {
+    guard let conversation = conversation(of: deliveries[0]) else { return [] }
+    let subscriber = conversation.name
+    var lines: [StoryLine] = []
+    if let client = conversation.client {
+      let how =
+        switch client.how {
+        case .saidGoodbye: "\(subscriber) says DISCONNECT"
+        case .finished: "\(subscriber) closes the connection without DISCONNECT"
+        case .reset: "\(subscriber)'s host resets the connection"
+        }
+      lines.append(StoryLine(RecordedMoment(client.moment), how))
+    }
+    if let server = conversation.server {
+      let how =
+        switch server.how {
+        case .saidGoodbye: "the server says DISCONNECT: \(conversation.record.endNote)"
+        case .finished:
+          conversation.takenOver == nil
+            ? "the server closes the connection"
+            : "the server closes the connection: another one of \(subscriber) is there"
+        case .reset: "the server's host resets the connection"
+        }
+      lines.append(StoryLine(RecordedMoment(server.moment), how))
+    }
+    if let takenOver = conversation.takenOver, conversation.server == nil {
+      lines.append(
+        StoryLine(
+          RecordedMoment(takenOver), "the server lets in another connection of \(subscriber)"))
+    }
+    for delivery in deliveries {
+      if let late = delivery.event(.lateAcknowledgement) {
+        lines.append(
+          StoryLine(
+            late.moment,
+            "id \(delivery.packetID) is acknowledged on the closed connection: too late to count"))
+      }
+      if let doubtful = delivery.event(.unconfirmedAcknowledgement) {
+        lines.append(
+          StoryLine(
+            doubtful.moment,
+            "the acknowledgement of id \(delivery.packetID) did not reach the server's TCP"))
+      }
+    }
+    return inOrder(lines)
+  }
+
+  private func again(_ deliveries: [MQTTDelivery]) -> [StoryLine] {
+    guard let first = deliveries.first, let again = first.event(.redelivered) else { return [] }
+    var lines = [
+      StoryLine(
+        again.moment,
+        "sent again on a new connection" + (again.note.isEmpty ? "" : " (\(again.note))"))
+    ]
+    if let last = deliveries.compactMap(\.acknowledgedAt).max(by: { $0.time < $1.time }) {
+      lines.append(
+        StoryLine(
+          RecordedMoment(last),
+          deliveries.count == 1 ? "acknowledged" : "the last of \(deliveries.count) is acknowledged"
+        ))
+    }
+    return lines
+  }
+
+  private func drop(_ deliveries: [MQTTDelivery], _ text: String) -> [StoryLine] {
+    guard let event = deliveries[0].event(.dropped) else { return [] }
+    return [StoryLine(event.moment, event.note.isEmpty ? text : event.note)]
+  }
+
+  private func held(_ deliveries: [MQTTDelivery]) -> String {
+    let longest = deliveries.compactMap(\.record.lateness).max() ?? .zero
+    return "The server held \(them(deliveries)) for up to \(longest.seconds3). Nothing was lost."
+  }
+
+  private func inOrder(_ lines: [StoryLine]) -> [StoryLine] {
+    lines.enumerated().sorted { a, b in
+      (a.element.moment.time, a.offset) < (b.element.moment.time, b.offset)
+    }.map(\.element)
+  }
+
+  // MARK: Words
+
+  private func count(_ deliveries: [MQTTDelivery]) -> String {
+    deliveries.count == 1 ? "1 delivery" : "\(deliveries.count) deliveries"
+  }
+
+  private func were(_ deliveries: [MQTTDelivery]) -> String {
+    deliveries.count == 1 ? "was" : "were"
+  }
+
+  private func them(_ deliveries: [MQTTDelivery]) -> String {
+    deliveries.count == 1 ? "it" : "them"
+  }
+
+  private func sentence(_ text: String) -> String {
+    text.isEmpty ? "" : text.prefix(1).uppercased() + text.dropFirst() + "."
+  }
+}

@@ -1,0 +1,251 @@
+import Custody
+import Timeline
+import Wire
+
+/// What MQTT calls a session (§4.1): what a server keeps for a client identifier, beyond the
+/// connection.
+struct MQTTSessionState {
+  enum Knowledge {
+    /// The server has none.
+    case none
+    /// It began in this capture: all its subscriptions are known.
+    case complete
+    /// It began before, or packets are missing: there may be more to it.
+    case partial
+  }
+
+  struct Subscription {
+    var filter: MQTTTopicFilter
+    var granted: MQTTQoS
+    var noLocal: Bool
+    var retainAsPublished: Bool
+    /// The SUBACK was seen and nothing since then may have ended it unseen.
+    var isCertain: Bool
+  }
+
+  var knowledge = Knowledge.none
+  /// It outlives its connection.
+  var survives = false
+  /// How long it outlives it; `forever` for 3.x, which knows no limit.
+  var expiry = Nanoseconds.forever
+  /// When the last connection ended; `nil` while connected.
+  var disconnected: Moment?
+  /// In the order of the SUBSCRIBEs.
+  var subscriptions: [Subscription] = []
+
+  /// When it ends if nobody comes back.
+  var expires: Instant {
+    guard let disconnected, expiry != .forever else { return .never }
+    return disconnected.time + expiry
+  }
+}
+
+/// A client identifier at one server, over the whole capture.
+final class MQTTSubscriber {
+  let name: String
+  let isIdentified: Bool
+  /// The connection that the server would send on.
+  var conversation: MQTTConversation?
+  /// The same until the capture says that nothing more will come of it.
+  var lastConversation: MQTTConversation?
+  var state = MQTTSessionState()
+  /// Deliveries that have not ended, and some that have, in the order of routing.
+  private(set) var open: [MQTTDelivery] = []
+  private var settledInOpen = 0
+  /// Server to client, by packet identifier.
+  var inFlight: [UInt16: MQTTDelivery] = [:]
+  /// The last acknowledged delivery of an identifier, to know a repetition when it comes.
+  var lastAcknowledged: [UInt16: MQTTDelivery] = [:]
+  /// Client to server, by packet identifier.
+  var published: [UInt16: MQTTPublication] = [:]
+  /// It is in the broker's list of receivers.
+  var isReceiver = false
+  /// Something was missed, so nothing about open deliveries may be concluded from silence.
+  var evidenceMissing = ""
+
+  init(name: String, isIdentified: Bool) {
+    self.name = name
+    self.isIdentified = isIdentified
+  }
+
+  var isForgettable: Bool {
+    state.knowledge == .none && open.isEmpty && conversation == nil && lastConversation == nil
+  }
+
+  func append(_ delivery: MQTTDelivery) {
+    open.append(delivery)
+  }
+
+  /// To be called after a delivery of `open` was settled: they are removed now and then, so that a
+  /// long queue costs no more than a short one for each.
+  func oneSettled() {
+    settledInOpen += 1
+    guard settledInOpen > 16, settledInOpen * 2 > open.count else { return }
+    open.removeAll { !$0.isOpen }
+    settledInOpen = 0
+  }
+
+  /// An acknowledgement turned out to be in doubt.
+  func reopen(_ delivery: MQTTDelivery) {
+    if open.contains(where: { $0 === delivery }) { return }
+    open.insert(delivery, at: 0)
+  }
+
+  func forgetOpen() {
+    open = []
+    settledInOpen = 0
+  }
+
+  /// Why the server would, or may, send `publication` to it: the strongest claim of its
+  /// matching subscriptions, with the highest granted QoS.
+  func claim(on publication: MQTTPublication) -> (claim: MQTTDelivery.Claim, qos: MQTTQoS)? {
+    if state.knowledge == .none { return nil }
+    if conversation == nil, !state.survives || state.expires <= publication.submitted.time {
+      return nil
+    }
+    var best: (claim: MQTTDelivery.Claim, qos: MQTTQoS)?
+    for subscription in state.subscriptions where subscription.filter.matches(publication.topic) {
+      if subscription.noLocal, publication.publisher == name { continue }
+      let qos = min(publication.qos, subscription.granted)
+      let certain = subscription.isCertain && subscription.filter.shareName == nil
+      let isOwed = certain && !publication.isRepetition && qos > .atMostOnce
+      if isOwed || best?.claim == .owed {
+        best = (.owed, max(best?.qos ?? qos, qos))
+      } else {
+        best = (.possible, max(best?.qos ?? qos, qos))
+      }
+    }
+    if best == nil {
+      let asked = conversation?.isAskingFor(publication.topic) ?? false
+      if asked || state.knowledge == .partial { best = (.possible, publication.qos) }
+    }
+    return best
+  }
+
+  /// Subscriptions that may send one message each: more than one makes copies legal (§3.3.4).
+  func matchingSubscriptions(_ topic: String) -> Int {
+    state.subscriptions.count { $0.filter.matches(topic) }
+  }
+
+  func subscribe(_ subscription: MQTTSubscription, granted: MQTTQoS) {
+    let entry = MQTTSessionState.Subscription(
+      filter: MQTTTopicFilter(subscription.filter), granted: granted,
+      noLocal: subscription.noLocal, retainAsPublished: subscription.retainAsPublished,
+      isCertain: true)
+    if let index = state.subscriptions.firstIndex(where: { $0.filter == entry.filter }) {
+      state.subscriptions[index] = entry
+    } else {
+      state.subscriptions.append(entry)
+    }
+  }
+
+  func unsubscribe(_ filter: String) {
+    state.subscriptions.removeAll { $0.filter.text == filter }
+  }
+
+  /// Packets of this subscriber are missing: what is open stays open to doubt, and subscriptions
+  /// may have ended unseen.
+  func taint(_ why: String) {
+    evidenceMissing = why
+    for delivery in open where delivery.isOpen && delivery.taint.isEmpty { delivery.taint = why }
+    if state.knowledge == .complete { state.knowledge = .partial }
+    for index in state.subscriptions.indices { state.subscriptions[index].isCertain = false }
+  }
+
+  // MARK: Sending
+
+  /// The oldest delivery of this content that has not been sent: an owed one before a possible one.
+  func waiting(for content: MQTTContent, topic: String) -> MQTTDelivery? {
+    var possible: MQTTDelivery?
+    for delivery in open where delivery.phase == .waiting {
+      guard delivery.isSame(as: content, topic: topic) else { continue }
+      if delivery.claim == .owed { return delivery }
+      possible = possible ?? delivery
+    }
+    return possible
+  }
+
+  /// A subscription hands the retain flag on as it was published, so it does not tell a retained
+  /// message from a fresh one.
+  func keepsRetainFlag(_ topic: String) -> Bool {
+    state.subscriptions.contains { $0.retainAsPublished && $0.filter.matches(topic) }
+  }
+
+  /// The server sent a message with QoS 0 that it owed with more.
+  func sentWithoutPromise(
+    _ content: MQTTContent, topic: String, retained: Bool, by conversation: MQTTConversation,
+    _ moment: Moment
+  ) {
+    if retained && !keepsRetainFlag(topic) { return }
+    guard matchingSubscriptions(topic) == 1, state.knowledge == .complete,
+      let delivery = waiting(for: content, topic: topic), delivery.claim == .owed
+    else { return }
+    delivery.note(.dropped, moment, in: conversation.record.id, holder: .nobody, "sent with QoS 0")
+    delivery.settle(.unknown, "it was sent with QoS 0, which nobody acknowledges")
+    oneSettled()
+    conversation.violate(
+      .belowGrantedQoS, "PUBLISH \(topic) with QoS 0 instead of \(delivery.qos.rawValue)",
+      at: moment)
+  }
+
+  /// Marks what should have been sent before `newer`: a server keeps the order of a publisher's
+  /// messages to a topic (MQTT-4.6.0-6), and in a subscriber's queue a message that was accepted
+  /// before `newer` was even published stands before it, whoever published it.
+  func overtake(
+    by newer: MQTTDelivery, on conversation: MQTTConversation, at moment: Moment
+  ) {
+    guard let newest = newer.publication else { return }
+    for delivery in open where delivery.phase == .waiting && delivery.claim == .owed {
+      guard delivery.overtaken == nil, delivery.qos == newer.qos,
+        let older = delivery.publication, older.qos != .exactlyOnce || older.released != nil
+      else { continue }
+      let isEarlier = older.accepted.map { $0.time <= newest.submitted.time }
+      let sameSource = older.publisher == newest.publisher && delivery.topic == newer.topic
+      if sameSource || isEarlier == true {
+        delivery.overtaken = (moment, conversation)
+      }
+    }
+  }
+
+  /// The connection was idle since `idle` with nothing in flight, and ends or is looked at now:
+  /// what a server with an open window has not sent by then, it does not hold.
+  func ignore(since idle: Moment, until moment: Moment, in session: SessionID) {
+    for delivery in open where delivery.phase == .waiting && delivery.claim == .owed {
+      guard let publication = delivery.publication, publication.isOwed, delivery.taint.isEmpty,
+        let accepted = publication.accepted
+      else { continue }
+      let since = max(idle.time, accepted.time, publication.released?.time ?? .start)
+      if moment.time - since >= MQTTJudge.idleFor { delivery.ignored = (moment, session) }
+    }
+  }
+
+  /// Marks what a resumed connection should have sent again before anything new (MQTT-4.4.0-1).
+  func passOver(
+    by newer: MQTTDelivery, on conversation: MQTTConversation, at moment: Moment
+  ) {
+    guard conversation.record.resumed == true else { return }
+    for delivery in open where delivery.phase == .sent || delivery.phase == .received {
+      guard delivery !== newer, delivery.passedOver == nil,
+        delivery.lastConversation !== conversation
+      else { continue }
+      delivery.passedOver = (moment, conversation)
+    }
+  }
+
+  /// An UNSUBSCRIBE is on its way: from now on the subscription may be gone.
+  func doubt(_ filter: String) {
+    for index in state.subscriptions.indices
+    where state.subscriptions[index].filter.text == filter {
+      state.subscriptions[index].isCertain = false
+    }
+  }
+
+  /// After an UNSUBSCRIBE the server may still send what it holds, but need not (§3.10.4).
+  func excuseUnsubscribed() {
+    for delivery in open where delivery.phase == .waiting {
+      if matchingSubscriptions(delivery.topic) == 0 {
+        delivery.excuse = "the subscriber unsubscribed before it was sent"
+      }
+    }
+  }
+}
