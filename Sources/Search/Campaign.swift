@@ -162,7 +162,7 @@ public struct Campaign: Sendable {
       }
     }
     for (slot, count) in report.counts { map.add(slot, count) }
-    for context in report.contexts { statistics.encounters.note(context) }
+    for encounter in report.encounters { statistics.encounters.note(encounter) }
     for finding in report.findings { add(finding) }
     for (index, tried) in report.tried.enumerated() {
       statistics.mutators[index].tried += UInt64(tried)

@@ -39,9 +39,9 @@ public struct FaultEncounters: Sendable {
     serverStates = clientStates
   }
 
-  mutating func note(_ context: FaultContext) {
-    Self.insert(context.clientState, into: &clientStates[Int(context.fault)])
-    Self.insert(context.serverState, into: &serverStates[Int(context.fault)])
+  mutating func note(_ encounter: FaultEncounter) {
+    Self.insert(encounter.clientState, into: &clientStates[Int(encounter.fault)])
+    Self.insert(encounter.serverState, into: &serverStates[Int(encounter.fault)])
   }
 
   private static func insert(_ state: UInt16, into states: inout [UInt16]) {

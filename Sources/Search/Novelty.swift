@@ -70,9 +70,9 @@ struct NoveltyCounter {
   mutating func see(_ bench: any Bench, on map: borrowing NoveltyMap) {
     beginRun()
     for edge in bench.edges { see(edge, on: map) }
-    for context in bench.faultContexts {
-      let joint = UInt32(context.clientState) << 16 | UInt32(context.serverState)
-      see(0x8000_0000 ^ (UInt32(context.fault) &* 0x85eb_ca6b) ^ joint, on: map)
+    for met in bench.faultContexts {
+      let joint = UInt32(met.clientState) << 16 | UInt32(met.serverState)
+      see(0x8000_0000 ^ (UInt32(met.fault) &* 0x85eb_ca6b) ^ joint, on: map)
     }
     see(bench.ledger, on: map)
   }

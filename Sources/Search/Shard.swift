@@ -38,7 +38,7 @@ struct ShardReport: Sendable {
   var counts: [(slot: UInt16, count: UInt32)] = []
   /// Hints of entries that were drawn for the first time.
   var hints: [(entry: Int, hints: AnchorHints)] = []
-  var contexts: [FaultContext] = []
+  var encounters: [FaultEncounter] = []
   var tried: [Int] = []
 }
 
@@ -144,8 +144,8 @@ actor ShardWorker {
     if !counter.fresh.isEmpty {
       report.discoveries.append(
         ShardReport.Discovery(scenario: scenario, fresh: counter.fresh, mutators: used))
-      for context in judge.bench.faultContexts where !report.contexts.contains(context) {
-        report.contexts.append(context)
+      for encounter in judge.bench.faultContexts where !report.encounters.contains(encounter) {
+        report.encounters.append(encounter)
       }
     }
     guard verdict == .violated else { return }
