@@ -51,10 +51,13 @@ let package = Package(
     layer("Inspection", ["Timeline", "Wire", "Custody", "Capture", "PushProtocols"]),
     layer("Oracles", ["Timeline", "Custody"]),
     layer(
-      "Replay", ["Timeline", "Wire", "Custody", "Capture", "Simulation", "PushProtocols"]),
+      "Replay",
+      ["Timeline", "Wire", "Custody", "Capture", "Simulation", "PushProtocols", "Oracles"]),
     layer("Shrinking", ["Timeline", "Custody", "Simulation"]),
     layer("Search", ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking"]),
-    layer("Reporting", ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking"]),
+    layer(
+      "Reporting",
+      ["Timeline", "Custody", "Simulation", "PushProtocols", "Oracles", "Replay", "Shrinking"]),
     layer(
       "PushBench",
       [
@@ -63,9 +66,6 @@ let package = Package(
       ]),
     .executableTarget(
       name: "PushBenchCommand", dependencies: ["PushBench", argumentParser],
-      swiftSettings: strict),
-    .executableTarget(
-      name: "CaptureSpeed", dependencies: ["Capture", "Wire"], path: "Benchmarks/CaptureSpeed",
       swiftSettings: strict),
     tests("TimelineTests", ["Timeline"]),
     tests("ReportingTests", ["Reporting", "Timeline"]),
@@ -78,6 +78,12 @@ let package = Package(
       swiftSettings: strict),
     tests("ScenarioScriptTests", ["Timeline", "Custody", "Simulation", "Reporting", "ToyBench"]),
     tests("OraclesTests", ["Timeline", "Custody", "Oracles"]),
+    tests(
+      "ReplayTests",
+      [
+        "Timeline", "Wire", "Custody", "Simulation", "PushProtocols", "Inspection", "Oracles",
+        "Replay", "Reporting",
+      ]),
     tests("CaptureTests", ["Capture", "Timeline", "Wire"]),
     tests(
       "ShrinkingTests",

@@ -13,11 +13,6 @@ struct PacketCursor: ~Escapable {
   /// Of the innermost IP header so far.
   var source = IPAddress()
   var destination = IPAddress()
-  /// Notes of one layer for the next: radiotap told of padding, GRE had a sequence number.
-  var isPadded = false
-  var isNumbered = false
-  /// Of the last `.fragment` layer.
-  var fragment = IPFragment()
 
   /// - Parameter wireLength: the length before the snap length cut it; a smaller value than the
   ///   captured length is a damaged record and is raised to it.

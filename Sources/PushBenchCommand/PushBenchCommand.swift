@@ -4,5 +4,5 @@ import ArgumentParser
 struct PushBenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pushbench", abstract: "Finds the deliveries that nobody acknowledged.",
-    subcommands: [InspectCommand.self])
+    subcommands: [InspectCommand.self, ExtractCommand.self, ReplayCommand.self])
 }

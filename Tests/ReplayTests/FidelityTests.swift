@@ -1,0 +1,51 @@
+import Custody
+import PushProtocols
+import Replay
+import Simulation
+import Testing
+
+/// How well the machines repeat what real software was recorded doing.
+@Suite struct FidelityTests {
+  /// Nothing went wrong in these: every application message must come in order.
+  static let faultFree = [
+    "any-interface.pcap", "broker-restarted-with-persistence.pcapng",
+    "clean-start-drops-queue.pcap", "ipv6-loopback.pcapng", "keep-alive-pings.pcapng",
+    "large-payload.pcap", "offline-queue.pcap", "pending-at-the-end.pcap", "qos-0-1-2.pcap",
+    "qos-2-paho.pcap", "queue-expired-message.pcapng", "receive-maximum.pcap",
+    "server-keep-alive.pcap", "session-expired.pcap", "session-expiry-returned-in-time.pcapng",
+    "several-subscribers.pcap", "topic-alias.pcapng", "unsubscribed.pcap",
+  ]
+
+  /// Something did: what was extracted must lead to the same ledger.
+  static let faulty = [
+    "broker-killed-without-persistence.pcap", "half-open-packet-filter.pcapng",
+    "reset-after-silence.pcap", "stopped-then-killed-clean-session.pcapng",
+    "stopped-then-killed.pcap", "will-after-kill.pcap", "zombie-past-keep-alive.pcapng",
+  ]
+
+  @Test(arguments: faultFree)
+  func `without faults every application message is reproduced in order`(name: String) throws {
+    for fidelity in try Replay.capture(CaptureFolder.path(name)) {
+      #expect(fidelity.application.isWhole, "\(name): \(fidelity.differences)")
+      #expect(fidelity.isLedgerSame, "\(name)")
+      #expect(fidelity.history.scenario.faults.isEmpty, "\(name): none happened")
+    }
+  }
+
+  @Test(arguments: faulty)
+  func `with faults the ledger comes out the same`(name: String) throws {
+    for fidelity in try Replay.capture(CaptureFolder.path(name)) {
+      #expect(fidelity.application.isWhole, "\(name): \(fidelity.differences)")
+      #expect(fidelity.isLedgerSame, "\(name)")
+    }
+  }
+
+  @Test func `a replay is the same every time`() throws {
+    for name in CaptureFolder.all {
+      let first = try? Replay.capture(CaptureFolder.path(name))
+      let second = try? Replay.capture(CaptureFolder.path(name))
+      #expect(first?.map(\.summary) == second?.map(\.summary))
+      #expect(first?.map(\.lines) == second?.map(\.lines))
+    }
+  }
+}
