@@ -95,6 +95,8 @@ extension World {
     var index = 0
     while index < effects.count {
       apply(effects[index], of: side, device: device)
+      // A fault at a message may end the program in the middle of its reaction.
+      if !isUp(side, device).process { break }
       index &+= 1
     }
     if let link {

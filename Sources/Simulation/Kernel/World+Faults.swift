@@ -170,7 +170,8 @@ extension World {
       pause(side, device.device, until: now + length)
       disturb(for: length)
     case .slow(let side, let by, let length):
-      slack = slack + by
+      // Two timers in a row may each be late.
+      slack = slack + by + by
       disturb(for: length + by)
       if side == .server {
         serverNode.slowBy = by
@@ -219,6 +220,7 @@ extension World {
       slack = slack + by
       disturb(for: by)
     case .lose(let direction, let length):
+      slack = slack + length  // The last retransmission may come as late again.
       losses.append(
         LossWindow(device: device, direction: direction, from: now, until: now + length))
       disturb(for: length)

@@ -74,6 +74,7 @@ extension World {
         ledger: &record.ledger)
       settleBelief(link, final: false)
       if host {
+        abandon(position, to: side.peer)
         watchWithProbes(link)
       } else if wasOpen {
         tellPeerOfEnd(position, by: side, reset: unread, at: now)

@@ -214,7 +214,10 @@ extension World {
     let index = Int(event.link.index)
     let flow = links[index].flow(to: side)
     let senderView = links[index].view(side.peer)
-    if sequence != flow.arrived &+ 1 {
+    if attempt > 0, flow.abandoned { return false }
+    if sequence != flow.arrived &+ 1, links[index].view(side) != .closed {
+      // What it waits for was dropped for good: nothing behind it arrives either.
+      if flow.abandoned { return false }
       // Behind one that is being retransmitted: in order means waiting for it.
       requeue(event, attempt: attempt, to: side, departed: event.departed, at: flow.floor)
       return false
@@ -225,7 +228,10 @@ extension World {
       || !isUp(side, event.device).host
     guard lost else { return true }
     // A host that is gone retransmits nothing, nor does one that has sent RST.
-    guard isUp(side.peer, event.device).host, !flow.abandoned else { return false }
+    guard isUp(side.peer, event.device).host, !flow.abandoned else {
+      abandon(index, to: side)
+      return false
+    }
     let since = flow.unacknowledgedSince == .never ? event.departed : flow.unacknowledgedSince
     let again = event.departed + retransmissionDelay(after: attempt)
     if again - since >= path.userTimeout {
@@ -235,6 +241,7 @@ extension World {
             .awaitAcknowledgement(by: side.peer, attempt: .max), device: event.device,
             link: event.link), at: max(since + path.userTimeout, now))
       }
+      abandon(index, to: side)
       return false
     }
     links[index].lastActivity = max(links[index].lastActivity, again)
@@ -242,6 +249,16 @@ extension World {
     _ = raiseFloor(index, to: side, again + oneWay)
     requeue(event, attempt: attempt &+ 1, to: side, departed: again, at: again + oneWay)
     return false
+  }
+
+  /// Nothing of the flow is sent again.
+  @inlinable
+  mutating func abandon(_ index: Int, to side: Side) {
+    if side == .server {
+      links[index].toServer.abandoned = true
+    } else {
+      links[index].toClient.abandoned = true
+    }
   }
 
   @inlinable
@@ -394,11 +411,7 @@ extension World {
     let link = LinkID(UInt16(index))
     let device = links[index].device
     if reset {
-      if side == .client {
-        links[index].toServer.abandoned = true
-      } else {
-        links[index].toClient.abandoned = true
-      }
+      abandon(index, to: side.peer)
       queue.push(
         Event(.reset(to: side.peer), device: device, link: link, departed: departed),
         at: departed + oneWay)

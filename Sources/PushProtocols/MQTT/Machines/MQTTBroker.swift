@@ -191,7 +191,10 @@ public struct MQTTBroker: ServerMachine {
       if entry.publication == publication { return true }
       index = entry.next
     }
-    for session in sessions where session.will.publication == publication { return true }
+    for session in sessions
+    where session.will.publication == publication && session.will.due != .never {
+      return true
+    }
     return false
   }
 

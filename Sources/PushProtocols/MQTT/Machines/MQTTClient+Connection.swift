@@ -16,7 +16,7 @@ extension MQTTClient {
     }
     if needsCredential(at: clock) {
       phase = .preparing
-      ask(into: &effects)
+      askInTime(at: clock, into: &effects)
     } else {
       open(into: &effects)
     }

@@ -12,6 +12,8 @@ extension MQTTClient {
     var isAsking = false
     /// Sent in an AUTH that is not answered yet.
     var isReplacing = false
+    /// After an answer that brought nothing: no request before this.
+    var notBefore = Instant.start
     /// Answers in a row that brought nothing.
     var failures: UInt32 = 0
   }
@@ -33,6 +35,15 @@ extension MQTTClient {
     token.isFresh = false
   }
 
+  /// Asks, or waits for the time when asking is allowed again.
+  mutating func askInTime(at clock: Clock, into effects: inout Effects<MQTTMessage>) {
+    if token.notBefore > clock.now {
+      effects.setTimer(TimerKind.refresh, after: token.notBefore - clock.now)
+    } else {
+      ask(into: &effects)
+    }
+  }
+
   mutating func ask(into effects: inout Effects<MQTTMessage>) {
     guard !token.isAsking else { return }
     token.isAsking = true
@@ -47,6 +58,7 @@ extension MQTTClient {
     case .issued(let expires):
       token.isAsking = false
       token.failures = 0
+      token.notBefore = .start
       token.expires = expires
       token.isFresh = true
       effects.cancelTimer(TimerKind.credentialTimeout)
@@ -54,9 +66,9 @@ extension MQTTClient {
       use(at: clock, into: &effects)
     case .refused:
       // An answer to a request that was given up is no news.
-      if token.isAsking { failCredential(after: .zero, into: &effects) }
+      if token.isAsking { failCredential(after: .zero, at: clock, into: &effects) }
     case .throttled(let retryAfter):
-      if token.isAsking { failCredential(after: retryAfter, into: &effects) }
+      if token.isAsking { failCredential(after: retryAfter, at: clock, into: &effects) }
     }
   }
 
@@ -97,7 +109,7 @@ extension MQTTClient {
 
   /// The token service brought nothing: asks again, later and later.
   mutating func failCredential(
-    after least: Nanoseconds, into effects: inout Effects<MQTTMessage>
+    after least: Nanoseconds, at clock: Clock, into effects: inout Effects<MQTTMessage>
   ) {
     token.isAsking = false
     effects.cancelTimer(TimerKind.credentialTimeout)
@@ -107,12 +119,8 @@ extension MQTTClient {
     }
     let wait = max(least, pause(after: token.failures &+ 2))
     token.failures &+= 1
-    if phase == .preparing {
-      phase = .waiting
-      effects.setTimer(TimerKind.retry, after: wait)
-    } else {
-      effects.setTimer(TimerKind.refresh, after: wait)
-    }
+    token.notBefore = clock.now + wait
+    effects.setTimer(TimerKind.refresh, after: wait)
   }
 
   mutating func takeAuth(

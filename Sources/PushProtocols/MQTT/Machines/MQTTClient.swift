@@ -257,7 +257,7 @@ public struct MQTTClient: ClientMachine {
     case TimerKind.refresh:
       if wantsConnection, !hasGivenUp { ask(into: &effects) }
     case TimerKind.credentialTimeout:
-      if token.isAsking { failCredential(after: .zero, into: &effects) }
+      if token.isAsking { failCredential(after: .zero, at: clock, into: &effects) }
     case TimerKind.handOver:
       for publication in lateHandOvers { effects.append(.handOver(publication: publication)) }
       lateHandOvers.removeAll(keepingCapacity: true)

@@ -101,8 +101,7 @@ extension MQTTWitness {
       }
       ledger.deliveries[row].facts.formUnion([.accepted, .owed])
       ledger.deliveries[row].acceptedAt = min(ledger.deliveries[row].acceptedAt, now)
-      notes[row].deadline = max(
-        notes[row].deadline == .never ? .start : notes[row].deadline, publication.deadline)
+      notes[row].deadline = publication.deadline
     }
   }
 
@@ -115,8 +114,11 @@ extension MQTTWitness {
       let slot = slot(
         for: message.publication, sender: NodeID(device: Int(view.device)), topic: message.topic,
         quality: message.quality)
-      publications[slot].gotAt = now
-      publications[slot].deadline = message.expiry == .forever ? .never : now + message.expiry
+      // QoS 2 is new only once, however often it comes.
+      if publications[slot].quality < 2 || publications[slot].gotAt == .never {
+        publications[slot].gotAt = now
+      }
+      if message.expiry != .forever { extend(slot, until: now + message.expiry) }
       let row = Int(publications[slot].upRow)
       if row >= 0 { mark(row, .received, step: .received, at: now, &ledger) }
     case .puback, .pubrec, .pubcomp:
@@ -127,6 +129,15 @@ extension MQTTWitness {
       takeDisconnect(message, on: link)
     case .connect, .connack, .pubrel, .subscribe, .suback, .unsuback, .pingreq, .pingresp, .auth:
       break  // The server's answer is what counts.
+    }
+  }
+
+  /// A message that comes again lives longer, as far as it was not sent on.
+  private mutating func extend(_ slot: Int, until deadline: Instant) {
+    publications[slot].deadline = deadline
+    for identity in sessions.indices {
+      let row = Int(rows[slot &* sessions.count &+ identity])
+      if row >= 0 { notes[row].deadline = deadline }
     }
   }
 
@@ -226,7 +237,7 @@ extension MQTTWitness {
       let row = row(of: message.publication, receiver: NodeID(device: Int(view.identity)))
       if row >= 0 { mark(row, .received, step: .received, at: now, &ledger) }
     case .connack:
-      enter(message, on: link, at: now)
+      enter(message, on: link, at: now, &ledger)
     case .puback, .pubrec, .pubcomp:
       settleUp(message, on: link, at: now, &ledger)
     case .suback, .unsuback:

@@ -20,6 +20,7 @@ extension MQTTWitness {
     if sessions[identity].link != Self.noLink, sessions[identity].link != link {
       // Taken over, though the end of the old connection was not seen yet.
       endAtServer(sessions[identity].link, at: now, &ledger)
+      if nextWill <= now { publishWills(at: now, &ledger) }
     }
     if isExpired(identity, at: now) {
       release(identity, as: .expired, at: now, &ledger)
@@ -53,7 +54,9 @@ extension MQTTWitness {
     return connect.flags.contains(.cleanStart) ? .zero : server.sessionExpiryLimit
   }
 
-  mutating func enter(_ message: MQTTMessage, on link: LinkID, at now: Instant) {
+  mutating func enter(
+    _ message: MQTTMessage, on link: LinkID, at now: Instant, _ ledger: inout Ledger
+  ) {
     let index = Int(link.index)
     guard message.reason == 0 else { return }
     links[index].entered = true
@@ -65,7 +68,7 @@ extension MQTTWitness {
     // The client is told that there is no session: what is in flight may be sent anew.
     let device = links[index].device
     for flight in upFlights where flight.owner == device {
-      if let slot = slot(of: flight.publication) { publications[slot].mayRepeat = true }
+      if let slot = slot(of: flight.publication) { allowRepeats(of: slot, &ledger) }
     }
     removeAll(of: device, from: &upFlights)
   }
@@ -100,7 +103,6 @@ extension MQTTWitness {
     }
     if expiry == .zero { endSession(identity, as: .released, at: now, &ledger) }
     findNextWill()
-    if nextWill <= now { publishWills(at: now, &ledger) }
   }
 
   mutating func endAtClient(_ link: LinkID) {

@@ -184,7 +184,7 @@ public struct MQTTWitness: Witness {
   public mutating func see(
     _ sighting: Sighting<MQTTMessage>, device: NodeID, at now: Instant, ledger: inout Ledger
   ) {
-    if nextWill <= now { publishWills(at: now, &ledger) }
+    if nextWill <= now, !isEnd(sighting) { publishWills(at: now, &ledger) }
     switch sighting {
     case .wrote(let message, let side, let link, let peerHadClosed):
       reach(link, device)
@@ -196,7 +196,7 @@ public struct MQTTWitness: Witness {
     case .transportAcknowledged(let message, let side, let link):
       guard message.type == .publish else { return }
       reach(link, device)
-      let row = side == .server ? downRow(of: message, on: link) : upRow(of: message)
+      let row = side == .client ? downRow(of: message, on: link) : upRow(of: message)
       if row >= 0 { ledger.deliveries[row].facts.insert(.transportAcknowledged) }
     case .got(let message, let side, let link):
       reach(link, device)
@@ -232,6 +232,17 @@ public struct MQTTWitness: Witness {
       noteServerDeath(wiped: wiped, at: now, &ledger)
     case .gaveUp:
       break  // What it still holds stays held.
+    }
+  }
+
+  /// A server that dies ends its connections first; the wills of those are not due then.
+  @inline(__always)
+  private func isEnd(_ sighting: Sighting<MQTTMessage>) -> Bool {
+    switch sighting {
+    case .linkOver, .serverDied: true
+    case .action, .wrote, .transportAcknowledged, .got, .handedOver, .countedDone, .dropped,
+      .opened, .clientDied, .gaveUp:
+      false
     }
   }
 
