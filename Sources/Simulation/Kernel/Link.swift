@@ -167,6 +167,8 @@ struct DeviceState: BitwiseCopyable {
   @usableFromInline var lastSubmission: Submission?
   @usableFromInline var credentialExpires = Instant.never
   @usableFromInline var expiredAt = Instant.never
+  /// What the server still has to be told about revocations; `.start`: nothing.
+  @usableFromInline var revokedUpTo = Instant.start
   @usableFromInline var refreshSlowBy = Nanoseconds.zero
   @usableFromInline var refreshSlowUntil = Instant.start
   @usableFromInline var refreshRefusedUntil = Instant.start

@@ -34,11 +34,9 @@ extension World {
     case .credentialExpired:
       noteExpiry(of: event.device)
     case .revoked(let upTo):
-      if serverNode.processUp, let event = admitted(event, to: .server) {
-        deliver(
-          .revoked(identity: identities[event.device.device], upTo: upTo), to: .server,
-          device: event.device, link: nil)
-      }
+      guard let event = admitted(event, to: .server) else { return }
+      devices[event.device.device].revokedUpTo = upTo
+      if serverNode.processUp { tellOfRevocation(event.device) }
     case .launch(let side):
       launch(side, device: event.device)
     case .strike(let position):

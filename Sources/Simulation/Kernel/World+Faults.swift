@@ -63,7 +63,7 @@ extension World {
         armed.remove(at: index)
         if case .cut = candidate.fault.kind {
           noteStrike(candidate, device)
-          breakInside(message, by: side, on: link)
+          if whole { breakInside(message, by: side, on: link) }
           whole = false
         } else {
           strike(candidate, on: device)
@@ -170,8 +170,8 @@ extension World {
       pause(side, device.device, until: now + length)
       disturb(for: length)
     case .slow(let side, let by, let length):
-      // Two timers in a row may each be late.
-      slack = slack + by + by
+      // A reaction and two timers in a row may each be late.
+      slack = slack + by * 3
       disturb(for: length + by)
       if side == .server {
         serverNode.slowBy = by

@@ -107,6 +107,9 @@ extension World {
       serverNode.hostUp = true
       if tracing { note(.launched(.server), device: .server, link: nil) }
       deliver(.launched, to: .server, device: .server, link: nil)
+      for index in devices.indices where devices[index].revokedUpTo != .start {
+        tellOfRevocation(NodeID(device: index))
+      }
       return
     }
     let index = device.device
@@ -127,6 +130,16 @@ extension World {
     }
   }
 
+  /// Told when the server is up: a service that is down catches up afterwards.
+  @inlinable
+  mutating func tellOfRevocation(_ device: NodeID) {
+    let upTo = devices[device.device].revokedUpTo
+    devices[device.device].revokedUpTo = .start
+    deliver(
+      .revoked(identity: identities[device.device], upTo: upTo), to: .server, device: device,
+      link: nil)
+  }
+
   // MARK: - The calm
 
   /// The last step and the last fault are over: the network heals, everything is switched on, and
@@ -141,7 +154,12 @@ extension World {
     hasStateAnchors = false
     record.mix(now.nanoseconds ^ 0xca)
     if tracing { note(.calm, device: .server, link: nil) }
+    // Clocks are set right again: a server far ahead would refuse every credential for ever.
+    serverNode.skewForward = .zero
+    serverNode.skewBackward = .zero
     for index in devices.indices {
+      deviceNodes[index].skewForward = .zero
+      deviceNodes[index].skewBackward = .zero
       devices[index].cutNext = false
       devices[index].delayNext = .zero
       if deviceNodes[index].pausedUntil == .never {

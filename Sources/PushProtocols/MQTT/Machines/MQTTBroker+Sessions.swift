@@ -25,7 +25,7 @@ extension MQTTBroker {
     takeOver(
       identity, keepsWill: !startsClean && isVersion5, at: clock, into: &effects)
     let isGone = expireIfDue(identity, at: clock, into: &effects)
-    if startsClean, sessions[identity].exists {
+    if startsClean || !sessions[identity].isKnown, sessions[identity].exists {
       endSession(identity, .sessionReplaced, at: clock, into: &effects)
     }
     publishWillIfDue(of: identity, at: clock, into: &effects)

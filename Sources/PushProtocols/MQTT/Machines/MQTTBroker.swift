@@ -34,6 +34,10 @@ public struct MQTTBroker: ServerMachine {
   /// The session state of one client identifier, at the position of its number.
   struct Session: Sendable, BitwiseCopyable {
     var exists = false
+    /// The client has sent something since the session began, so it knows of it. A session whose
+    /// CONNACK may have been lost is begun anew, or the client would never learn that the one
+    /// before it is gone.
+    var isKnown = false
     var isVersion5 = false
     var link = MQTTBroker.noLink
     var expiry = Nanoseconds.zero
@@ -266,6 +270,7 @@ public struct MQTTBroker: ServerMachine {
     }
     let identity = Int(connection.identity)
     sessions[identity].lastIn = clock.now
+    sessions[identity].isKnown = true
     switch message.type {
     case .publish: takePublish(message, of: identity, at: clock, into: &effects)
     case .puback, .pubcomp: settle(message, of: identity, at: clock, into: &effects)

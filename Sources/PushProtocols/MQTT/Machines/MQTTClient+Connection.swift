@@ -66,7 +66,7 @@ extension MQTTClient {
       if message.reason == 0 {
         enter(message, at: clock, into: &effects)
       } else {
-        takeRefusal(message.reason, into: &effects)
+        takeRefusal(message.reason, at: clock, into: &effects)
       }
     case .auth:
       guard settings.version5, settings.usesCredential else {
@@ -81,7 +81,7 @@ extension MQTTClient {
   }
 
   private mutating func takeRefusal(
-    _ reason: UInt8, into effects: inout Effects<MQTTMessage>
+    _ reason: UInt8, at clock: Clock, into effects: inout Effects<MQTTMessage>
   ) {
     // 3.1.1 has return codes 1…5, 5.0 reason codes.
     let code = MQTTReasonCode(reason)
@@ -97,7 +97,7 @@ extension MQTTClient {
       giveUp(concernsCredential ? .credentialRefused : .refusedForGood, into: &effects)
       return
     }
-    if concernsCredential { discardCredential() }
+    if concernsCredential { discardCredential(at: clock) }
     abandon(into: &effects)
   }
 
@@ -109,6 +109,7 @@ extension MQTTClient {
     lastIn = clock.now
     lastOut = clock.now
     isPinging = false
+    token.failures = 0
     if !policy.leaksWindowOnReconnect { inFlight = 0 }
     keepAlive =
       settings.version5 && connack.keepAlive != 0
@@ -213,12 +214,14 @@ extension MQTTClient {
         start(at: clock, into: &effects)
         return
       }
-      if !settings.fightsTakeover {
+      // It may have been the own older attempt, late on its way, so waiting for ever is wrong.
+      if !settings.fightsTakeover, wantsConnection {
         phase = .takenOver
+        effects.setTimer(TimerKind.retry, after: pause(after: .max))
         return
       }
     }
-    if code == .notAuthorized || code == .badUserNameOrPassword { discardCredential() }
+    if code == .notAuthorized || code == .badUserNameOrPassword { discardCredential(at: clock) }
     scheduleRetry(into: &effects)
   }
 

@@ -14,7 +14,7 @@ extension MQTTClient {
     var isReplacing = false
     /// After an answer that brought nothing: no request before this.
     var notBefore = Instant.start
-    /// Answers in a row that brought nothing.
+    /// Answers, and credentials that the server did not take, in a row.
     var failures: UInt32 = 0
   }
 
@@ -29,8 +29,12 @@ extension MQTTClient {
   }
 
   /// The server did not take it.
-  mutating func discardCredential() {
+  mutating func discardCredential(at clock: Clock) {
     if policy.neverRefreshesCredential || policy.refreshesTooLate { return }
+    if !policy.refreshesWithoutPause {
+      token.notBefore = clock.now + pause(after: token.failures &+ 1)
+      token.failures &+= 1
+    }
     token.expires = .start
     token.isFresh = false
   }
@@ -57,7 +61,6 @@ extension MQTTClient {
     switch answer {
     case .issued(let expires):
       token.isAsking = false
-      token.failures = 0
       token.notBefore = .start
       token.expires = expires
       token.isFresh = true

@@ -26,7 +26,7 @@ public struct MQTTClient: ClientMachine {
     case connected
     /// Until the next attempt.
     case waiting
-    /// Another connection has the session (5.0); waits for the app.
+    /// Another connection has the session (5.0): waits for as long as it ever waits.
     case takenOver
   }
 
@@ -131,7 +131,13 @@ public struct MQTTClient: ClientMachine {
   public mutating func crash() {
     if !settings.durable { forgetSession() }
     lateHandOvers.removeAll(keepingCapacity: true)
+    let token = token
     forgetProgram()
+    if settings.durable {
+      self.token = token
+      self.token.isAsking = false
+      self.token.isReplacing = false
+    }
     for index in outgoing.indices { outgoing[index].sentHere = false }
   }
 
@@ -245,7 +251,7 @@ public struct MQTTClient: ClientMachine {
   ) {
     switch timer {
     case TimerKind.retry:
-      if phase == .waiting { start(at: clock, into: &effects) }
+      if phase == .waiting || phase == .takenOver { start(at: clock, into: &effects) }
     case TimerKind.handshake:
       if phase == .handshake { abandon(into: &effects) }
     case TimerKind.keepAlive:

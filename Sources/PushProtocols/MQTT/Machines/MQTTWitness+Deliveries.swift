@@ -183,7 +183,7 @@ extension MQTTWitness {
     case .connect:
       links[Int(link.index)].connect = message
       links[Int(link.index)].connectWritten = true
-      if message.flags.contains(.cleanStart) { removeAll(of: view.device, from: &upFlights) }
+      if message.flags.contains(.cleanStart) { abandonUpFlights(of: view.device, &ledger) }
     case .publish:
       launch(message, on: link, at: now, &ledger)
     case .puback, .pubrec:

@@ -23,8 +23,7 @@ extension MQTTWitness {
       if nextWill <= now { publishWills(at: now, &ledger) }
     }
     if isExpired(identity, at: now) {
-      release(identity, as: .expired, at: now, &ledger)
-      sessions[identity].exists = false
+      endSession(identity, as: .expired, at: now, &ledger)
     }
     if connect.flags.contains(.cleanStart) {
       release(identity, as: .released, at: now, &ledger)
@@ -66,7 +65,10 @@ extension MQTTWitness {
     }
     guard !message.flags.contains(.sessionPresent) else { return }
     // The client is told that there is no session: what is in flight may be sent anew.
-    let device = links[index].device
+    abandonUpFlights(of: links[index].device, &ledger)
+  }
+
+  mutating func abandonUpFlights(of device: UInt16, _ ledger: inout Ledger) {
     for flight in upFlights where flight.owner == device {
       if let slot = slot(of: flight.publication) { allowRepeats(of: slot, &ledger) }
     }
@@ -327,6 +329,7 @@ extension MQTTWitness {
     for request in requests where request.link == link { return 0 }
     var best: UInt8 = 0
     for filter in 0..<topics.count where topics.matches(filter: filter, topic: topic) {
+      if subscriptions[identity &* topics.count &+ filter].granted > 0 { return 0 }
       best = max(best, wishes[Int(view.device) &* topics.count &+ filter])
     }
     return best

@@ -184,7 +184,7 @@ public struct MQTTWitness: Witness {
   public mutating func see(
     _ sighting: Sighting<MQTTMessage>, device: NodeID, at now: Instant, ledger: inout Ledger
   ) {
-    if nextWill <= now, !isEnd(sighting) { publishWills(at: now, &ledger) }
+    if nextWill <= now, isServerAtWork(sighting) { publishWills(at: now, &ledger) }
     switch sighting {
     case .wrote(let message, let side, let link, let peerHadClosed):
       reach(link, device)
@@ -235,13 +235,14 @@ public struct MQTTWitness: Witness {
     }
   }
 
-  /// A server that dies ends its connections first; the wills of those are not due then.
+  /// A will is owed once the server does something after its time: one that sleeps can't publish,
+  /// one that dies has lost it, and ends its connections first.
   @inline(__always)
-  private func isEnd(_ sighting: Sighting<MQTTMessage>) -> Bool {
+  private func isServerAtWork(_ sighting: Sighting<MQTTMessage>) -> Bool {
     switch sighting {
-    case .linkOver, .serverDied: true
-    case .action, .wrote, .transportAcknowledged, .got, .handedOver, .countedDone, .dropped,
-      .opened, .clientDied, .gaveUp:
+    case .wrote(_, let side, _, _), .got(_, let side, _): side == .server
+    case .action, .transportAcknowledged, .handedOver, .countedDone, .dropped, .linkOver,
+      .opened, .clientDied, .serverDied, .gaveUp:
       false
     }
   }
