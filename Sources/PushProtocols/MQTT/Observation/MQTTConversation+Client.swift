@@ -169,6 +169,6 @@ extension MQTTConversation {
     // A rule that this version does not have.
     if statement.isEmpty { return }
     observer.violations.add(
-      statement, rule: rule.text, detail: detail, subscriber: name, session: record.id, at: moment)
+      statement, rule: rule.text, detail: detail, session: record.id, at: moment)
   }
 }

@@ -183,7 +183,7 @@ final class MQTTConversation {
         observer.violations.add(
           violation.statement, rule: violation.text,
           detail: "\(decoded.packet.type.name) \(sender(direction)): \(violation.text)",
-          subscriber: name, session: record.id, at: moment)
+          session: record.id, at: moment)
       }
       let seen = MQTTSeenPacket(
         packet: decoded.packet, end: frame.end, size: UInt64(frame.length), moment: moment)
@@ -210,7 +210,7 @@ final class MQTTConversation {
       observer.violations.add(
         error.rule, rule: error.expected,
         detail: "a packet \(sender(direction)) can't be read: \(error.expected)",
-        subscriber: name, session: record.id, at: moment)
+        session: record.id, at: moment)
     } else {
       observer.warnings.append(
         WarningRecord(

@@ -146,7 +146,7 @@ struct MQTTJudge {
     findings += stuck().map(stories.stuck)
     findings += observer.zombies.map { stories.zombie($0.zombie, $0.conversation) }
     findings += observer.repeatedExactlyOnce.map { stories.duplicate($0, $1, $2) }
-    findings += observer.violations.findings
+    findings += observer.violations.findings(name: stories.name(of:))
     findings += groups(.unknown).map(stories.unknown)
     findings += recovered().map(stories.recovered)
     findings += groups(.expired).map(stories.expired)

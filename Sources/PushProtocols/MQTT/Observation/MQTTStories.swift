@@ -13,6 +13,9 @@ struct MQTTStories {
       observer.closed.map { ($0.record.id, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
+  /// Whose session it was.
+  func name(of session: SessionID) -> String { conversations[session]?.name ?? "?" }
+
   // MARK: Violations
 
   func ghost(_ deliveries: [MQTTDelivery]) -> FindingRecord {

@@ -9,7 +9,6 @@ struct MQTTViolationLog {
   private struct Entry {
     var statement: String
     var rule: String
-    var subscriber: String
     var session: SessionID
     var count: UInt32
     var story: [StoryLine]
@@ -25,8 +24,7 @@ struct MQTTViolationLog {
   private var forgotten: Set<SessionID> = []
 
   mutating func add(
-    _ statement: String, rule: String, detail: String, subscriber: String, session: SessionID,
-    at moment: Moment
+    _ statement: String, rule: String, detail: String, session: SessionID, at moment: Moment
   ) {
     let line = StoryLine(RecordedMoment(moment), detail)
     let key = Key(statement: statement, session: session)
@@ -37,9 +35,7 @@ struct MQTTViolationLog {
     }
     index[key] = entries.count
     entries.append(
-      Entry(
-        statement: statement, rule: rule, subscriber: subscriber, session: session, count: 1,
-        story: [line]))
+      Entry(statement: statement, rule: rule, session: session, count: 1, story: [line]))
   }
 
   /// The session turned out not to be wholly known, so nothing is held against its ends.
@@ -48,12 +44,14 @@ struct MQTTViolationLog {
   }
 
   /// In the order in which each was first broken.
-  var findings: [FindingRecord] {
+  /// - Parameter name: who a session belongs to, which may be known only after its first packet.
+  func findings(name: (SessionID) -> String) -> [FindingRecord] {
     entries.filter { !forgotten.contains($0.session) }.map { entry in
+      let subscriber = name(entry.session)
       let times = entry.count == 1 ? "" : " (\(entry.count) times)"
       return FindingRecord(
-        .protocolRule, .violated, label: "PROTOCOL", subscriber: entry.subscriber,
-        headline: "\(entry.subscriber), session \(entry.session.number): "
+        .protocolRule, .violated, label: "PROTOCOL", subscriber: subscriber,
+        headline: "\(subscriber), session \(entry.session.number): "
           + "\(entry.statement) is broken\(times)",
         reason: "The standard demands: \(entry.rule).", rule: entry.statement,
         story: entry.story)
