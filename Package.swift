@@ -77,6 +77,7 @@ let package = Package(
       name: "ToyBench", dependencies: ["Timeline", "Custody", "Simulation"], path: "Tests/ToyBench",
       swiftSettings: strict),
     tests("ScenarioScriptTests", ["Timeline", "Custody", "Simulation", "Reporting", "ToyBench"]),
+    tests("InspectionTests", ["Inspection", "Custody", "Reporting"]),
     tests("OraclesTests", ["Timeline", "Custody", "Oracles"]),
     tests(
       "ReplayTests",

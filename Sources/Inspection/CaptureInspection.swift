@@ -78,6 +78,8 @@ public enum CaptureInspection {
     capture.began = summary.firstTime ?? .start
     capture.ended = summary.lastTime ?? .start
     capture.unrecognised = unrecognised
+    capture.damage =
+      summary.warnings.first { $0.kind == .truncatedFile || $0.kind == .damagedRecord }?.text
     capture.warnings = summary.warnings.map {
       WarningRecord(frame: $0.frame == 0 ? nil : $0.frame, $0.text)
     }

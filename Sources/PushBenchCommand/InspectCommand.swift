@@ -9,7 +9,8 @@ struct InspectCommand: ParsableCommand {
     abstract: "Says what became of every delivery in a capture.",
     discussion: """
       Exit codes: 0 nothing is wrong, 1 there are findings, 64 wrong usage, 65 a file is no \
-      capture or has no TCP, 66 a file can't be read, 70 a defect of pushbench itself.
+      capture or has no TCP, 66 a file can't be read, 70 a defect of pushbench \
+      itself. A file that is cut off is reported as far as it goes, and exits with 65.
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
@@ -29,20 +30,23 @@ struct InspectCommand: ParsableCommand {
   func run() throws {
     var inspections: [InspectionRecord] = []
     var worst: Int32 = 0
+    func complain(_ text: String, _ code: Int32) {
+      FileHandle.standardError.write(Data("pushbench: \(text)\n".utf8))
+      worst = max(worst, code)
+    }
     for path in captures {
       do {
         let inspection = try CaptureInspection.inspect(path, filter: filter)
         inspections.append(inspection)
         if inspection.hasViolations { worst = max(worst, 1) }
+        if let damage = inspection.capture.damage { complain("\(path): \(damage).", 65) }
         if format == .text {
           if inspections.count > 1 { print() }
           print(InspectionText.text(inspection, style: style), terminator: "")
         }
       } catch {
         // The others are still worth reading.
-        FileHandle.standardError.write(
-          Data("pushbench: \(error). \(error.remedy)\n".utf8))
-        worst = max(worst, error.exitCode)
+        complain("\(error). \(error.remedy)", error.exitCode)
       }
     }
     if format == .json { print(InspectionJSON.text(inspections), terminator: "") }

@@ -45,6 +45,7 @@ public enum InspectionJSON {
       ("connections", .unsigned(UInt64(capture.connections))),
       ("began", seconds(capture.began.nanoseconds)),
       ("duration", seconds(capture.duration.count)),
+      ("damage", .optional(capture.damage)),
       ("sessions", .unsigned(UInt64(observation.sessions.count))),
       ("deliveries", .unsigned(UInt64(observation.deliveries.count))),
       (

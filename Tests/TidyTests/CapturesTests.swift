@@ -44,7 +44,7 @@ import Testing
         #expect(Set(counts.keys) == states, "\(path), \(subscriber)")
         #expect(counts["redelivered", default: 0] <= counts["acknowledged", default: 0])
       }
-      let oracles: Set<String> = ["ghost", "lost", "zombie"]
+      let oracles: Set<String> = ["ghost", "lost", "zombie", "protocol"]
       #expect(truth.expected.findings.allSatisfy { oracles.contains($0.oracle) }, "\(path)")
       #expect(!truth.expected.doubtful || !truth.expected.notes.isEmpty, "\(path): doubtful, why?")
     }

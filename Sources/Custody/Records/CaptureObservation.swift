@@ -51,6 +51,8 @@ public struct CaptureRecord: Hashable, Sendable {
   public var began = Instant.start
   public var ended = Instant.start
   public var unrecognised: [UnrecognisedConnections] = []
+  /// Why the file could not be read to its end; `nil` when it could.
+  public var damage: String?
   public var warnings: [WarningRecord] = []
 
   public var duration: Nanoseconds { ended - began }

@@ -61,9 +61,11 @@ def receive_maximum(lab: Lab) -> dict:
     lab.wait_exit(publisher)
     lab.acknowledged("window", 10)
     lab.end(subscriber)
-    return expect({"window": deliveries(acknowledged=10)},
-                  notes="""Never more than two unacknowledged PUBLISH to the subscriber
-                  (MQTT-3.3.4-9).""")
+    return expect({"window": deliveries(acknowledged=10)}, ("protocol", "window"),
+                  notes="""mosquitto 2.0.11 does not keep to the window: after a PUBACK it sends more than
+                  that made room for, so that three and more PUBLISH to the subscriber are
+                  unacknowledged (MQTT-3.3.4-9). The client's timers may also bring two PUBACKs in
+                  the wrong order (MQTT-4.6.0-2).""")
 
 
 @scenario("receive-maximum-blocked", "pcapng")
@@ -127,10 +129,12 @@ def publish_not_authorised_311(lab: Lab) -> dict:
     access = lab.folder / "access"
     access.write_text("topic readwrite t/open\ntopic read t/#\n")
     lab.broker(f"acl_file {access}")
-    lab.subscriber("reader", clean=True)
+    subscriber = lab.subscriber("reader", clean=True)
     lab.publish("fine", 2, topic="t/open")
     lab.publish("swallowed", 2, topic="t/closed")
     lab.acknowledged("reader", 2)
+    lab.pause(2, "connected, nothing in flight, and nothing more comes")
+    lab.end(subscriber)
     return expect({"reader": deliveries(acknowledged=2, lost=2)}, ("lost", "reader"), doubtful=True,
                   notes="""MQTT-3.3.5-2 allows it (acknowledge normally, or close), so it is a legal
                   silent loss; on the wire it cannot be told from a broker that forgets.""")

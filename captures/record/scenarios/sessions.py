@@ -74,12 +74,14 @@ def queue_overflow(lab: Lab) -> dict:
     subscriber = lab.subscriber("full")
     lab.kill(subscriber)
     lab.publish("m", 5)
-    lab.subscriber("full")
+    subscriber = lab.subscriber("full")
     lab.wait_log("Received PUBACK from full", 2)
     kept = lab.log_count("Received PUBACK from full")
+    lab.pause(2, "connected, nothing in flight, and nothing more comes")
+    lab.end(subscriber)
     return expect({"full": deliveries(acknowledged=kept, lost=5 - kept)}, ("lost", "full"),
                   notes="""PUBACK to the publisher for all five, the newest are dropped in silence.
-                  The subscriber is connected at the end and has got the others.""")
+                  The subscriber has got the others, stays for two seconds and gets nothing more.""")
 
 
 @scenario("pending-at-the-end")

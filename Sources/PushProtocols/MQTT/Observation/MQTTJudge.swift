@@ -64,19 +64,8 @@ struct MQTTJudge {
       delivery.settle(.rejected, "it is larger than the subscriber's Maximum Packet Size")
     } else if publication?.isOwed == false {
       delivery.settle(.pending, "its publisher has not released it (PUBREL)")
-    } else if let (moment, conversation) = delivery.overtaken,
-      conversation.wentOn(after: moment)
-    {
-      delivery.note(
-        .dropped, moment, in: conversation.record.id, holder: .nobody,
-        "a newer message is sent instead")
-      delivery.settle(.lost, "the server sent newer messages, and this one never")
-    } else if let (moment, session) = delivery.ignored {
-      delivery.note(
-        .dropped, moment, in: session, holder: .nobody,
-        "still not sent, though nothing keeps the server from it")
-      delivery.settle(
-        .lost, "the subscriber was connected and nothing was in flight, but it was not sent")
+    } else if delivery.isLostAlready() {
+      return
     } else if let moment = publication?.nobodySubscribed {
       delivery.note(.dropped, moment, in: publication?.session, holder: .nobody)
       delivery.settle(
@@ -214,7 +203,7 @@ struct MQTTJudge {
 
 extension MQTTConversation {
   /// The server was seen for long enough after `moment`.
-  fileprivate func wentOn(after moment: Moment) -> Bool {
+  func wentOn(after moment: Moment) -> Bool {
     guard let lastServerSign else { return false }
     return lastServerSign.time - moment.time >= MQTTJudge.passedOverFor
   }

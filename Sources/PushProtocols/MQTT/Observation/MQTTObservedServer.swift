@@ -215,7 +215,7 @@ extension MQTTDelivery {
       phase = .settled
       return
     }
-    if expires(before: moment) { return }
+    if expires(before: moment) || isLostAlready() { return }
     if byTheRules {
       note(.expired, moment, in: session, holder: .nobody)
       settle(.expired, reason)
@@ -227,6 +227,26 @@ extension MQTTDelivery {
     }
     note(.dropped, moment, in: session, holder: .nobody)
     settle(firstSent == nil ? .lost : .ghost, reason)
+  }
+
+  /// It was not sent when it should have been, whatever became of the session state after that.
+  func isLostAlready() -> Bool {
+    guard phase == .waiting, doubt == nil, excuse.isEmpty else { return false }
+    if let (moment, conversation) = overtaken, conversation.wentOn(after: moment) {
+      note(
+        .dropped, moment, in: conversation.record.id, holder: .nobody,
+        "a newer message is sent instead")
+      settle(.lost, "the server sent newer messages, and this one never")
+      return true
+    }
+    if let (moment, session) = ignored {
+      note(
+        .dropped, moment, in: session, holder: .nobody,
+        "still not sent, though nothing keeps the server from it")
+      settle(.lost, "the subscriber was connected and nothing was in flight, but it was not sent")
+      return true
+    }
+    return false
   }
 
   /// Its Message Expiry Interval ran out before it was sent for the first time.

@@ -90,7 +90,8 @@ import Wire
     wire.publish("p", "one")
     wire.deliver("s", "one", id: 1)
     wire.open("s2")
-    wire.client("s2", .connect(MQTTConnect(version: .v3_1_1, clientIdentifier: "s", cleanStart: false)))
+    wire.client(
+      "s2", .connect(MQTTConnect(version: .v3_1_1, clientIdentifier: "s", cleanStart: false)))
     wire.finish("s", .toClient)
     wire.server("s2", .connack(MQTTConnack(sessionPresent: true)))
     wire.acknowledge("s", 1)
