@@ -62,10 +62,10 @@ def receive_maximum(lab: Lab) -> dict:
     lab.acknowledged("window", 10)
     lab.end(subscriber)
     return expect({"window": deliveries(acknowledged=10)}, ("protocol", "window"),
-                  notes="""mosquitto 2.0.11 does not keep to the window: after a PUBACK it sends more than
-                  that made room for, so that three and more PUBLISH to the subscriber are
-                  unacknowledged (MQTT-3.3.4-9). The client's timers may also bring two PUBACKs in
-                  the wrong order (MQTT-4.6.0-2).""")
+                  notes="""mosquitto 2.0.11 does not keep to the window: after a PUBACK it sends
+                  more than that made room for, so that three and more PUBLISH to the subscriber
+                  are unacknowledged (MQTT-3.3.4-9). The client's timers may also bring two PUBACKs
+                  in the wrong order (MQTT-4.6.0-2).""")
 
 
 @scenario("receive-maximum-blocked", "pcapng")

@@ -81,7 +81,7 @@ def queue_overflow(lab: Lab) -> dict:
     lab.end(subscriber)
     return expect({"full": deliveries(acknowledged=kept, lost=5 - kept)}, ("lost", "full"),
                   notes="""PUBACK to the publisher for all five, the newest are dropped in silence.
-                  The subscriber has got the others, stays for two seconds and gets nothing more.""")
+                  The subscriber has got the others, stays two seconds and gets nothing more.""")
 
 
 @scenario("pending-at-the-end")
