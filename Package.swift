@@ -67,6 +67,9 @@ let package = Package(
     .executableTarget(
       name: "PushBenchCommand", dependencies: ["PushBench", argumentParser],
       swiftSettings: strict),
+    .executableTarget(
+      name: "CaptureSpeed", dependencies: ["Capture", "Wire"], path: "Benchmarks/CaptureSpeed",
+      swiftSettings: strict),
     tests("TimelineTests", ["Timeline"]),
     tests("ReportingTests", ["Reporting", "Timeline"]),
     tests("TidyTests", []),

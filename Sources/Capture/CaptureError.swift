@@ -11,6 +11,8 @@ public enum CaptureError: Error, Hashable, Sendable {
   case damagedHeader(file: String, offset: UInt64, expected: String)
   /// `number`: the link type; `name`: libpcap's, empty when it has none.
   case unknownLinkType(file: String, number: Int32, name: String)
+  /// Compressed, and the library that decompresses it is not installed.
+  case noDecompressor(file: String, kind: String)
   case badFilter(filter: String, reason: String)
 
   /// What the exit code of a command should say (sysexits.h).
@@ -22,7 +24,7 @@ public enum CaptureError: Error, Hashable, Sendable {
 
   public var exitClass: ExitClass {
     switch self {
-    case .missing, .directory, .unreadable: .noInput
+    case .missing, .directory, .unreadable, .noDecompressor: .noInput
     case .empty, .notACapture, .damagedHeader, .unknownLinkType: .badInput
     case .badFilter: .usage
     }
@@ -42,6 +44,8 @@ extension CaptureError: CustomStringConvertible {
       "\(file): the capture's header is damaged at byte \(offset): \(expected)"
     case .unknownLinkType(let file, let number, let name):
       "\(file): packets of link type \(number)\(name.isEmpty ? "" : " (\(name))") can't be read"
+    case .noDecompressor(let file, let kind):
+      "\(file): is compressed with \(kind), and lib\(kind == "gzip" ? "z" : kind) is not installed"
     case .badFilter(let filter, let reason): "filter '\(filter)': \(reason)"
     }
   }
@@ -58,6 +62,7 @@ extension CaptureError: CustomStringConvertible {
     case .damagedHeader: "Capture again, or copy the file again from where it was captured."
     case .unknownLinkType:
       "Capture on an Ethernet, loopback, raw IP or \"any\" interface instead."
+    case .noDecompressor(_, let kind): "Decompress it: \(kind) -d."
     case .badFilter: "Use pcap-filter(7) syntax, such as 'tcp port 1883'."
     }
   }

@@ -1,5 +1,18 @@
 public import Timeline
 
+/// A person's remark on a packet.
+public struct PacketComment: Hashable, Sendable {
+  public var frame: UInt32
+  public var text: String
+}
+
+/// The body of a Decryption Secrets Block.
+public struct CaptureSecrets: Hashable, Sendable {
+  /// As pcapng numbers it; 0x544C534B is a TLS key log in NSS's format.
+  public var kind: UInt32
+  public var bytes: [UInt8]
+}
+
 /// What a capture holds, counted while it was read.
 public struct CaptureSummary: Sendable {
   public var files: [String]
@@ -21,6 +34,11 @@ public struct CaptureSummary: Sendable {
   /// How often each kind of warning arose, those not in `warnings` included; in the order of
   /// `CaptureWarning.Kind`, without zeros.
   public var warningCounts: [(kind: CaptureWarning.Kind, count: UInt64)] = []
+
+  /// Comments on packets (pcapng), at most 1,000.
+  public var comments: [PacketComment] = []
+  /// Secrets that the capture carries (pcapng).
+  public var secrets: [CaptureSecrets] = []
 
   public init(files: [String]) { self.files = files }
 

@@ -53,7 +53,8 @@ struct WarningLog {
   var file = ""
 
   mutating func add(
-    _ kind: CaptureWarning.Kind, frame: UInt32, offset: UInt64? = nil, _ text: @autoclosure () -> String
+    _ kind: CaptureWarning.Kind, frame: UInt32, offset: UInt64? = nil,
+    _ text: @autoclosure () -> String
   ) {
     let index = CaptureWarning.Kind.allCases.firstIndex(of: kind)!
     counts[index] += 1

@@ -6,20 +6,38 @@
   internal import Darwin
 #endif
 
-/// Looks at a path before libpcap does, to tell apart what libpcap lumps together.
+/// Opens captures, and tells by their first bytes what they are.
 enum FileProbe {
-  enum Container { case pcap, pcapng }
+  enum Format { case pcap, pcapng }
 
-  static func container(of path: String) throws(CaptureError) -> Container {
-    let first = try firstBytes(of: path)
-    if first.isEmpty { throw .empty(file: path) }
-    if let container = container(magic: first) {
-      return container
+  /// How many bytes the functions here want to see.
+  static let firstBytes = 512
+
+  /// A descriptor of a file that can be read, or standard input for `-`.
+  static func open(_ path: String) throws(CaptureError) -> Int32 {
+    if path == "-" { return 0 }
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else {
+      if errno == ENOENT || errno == ENOTDIR { throw .missing(file: path) }
+      throw .unreadable(file: path, reason: systemReason())
     }
-    throw .notACapture(file: path, found: guess(first))
+    if status.st_mode & S_IFMT == S_IFDIR { throw .directory(file: path) }
+    let descriptor = openFile(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .unreadable(file: path, reason: systemReason()) }
+    return descriptor
   }
 
-  static func container(magic first: [UInt8]) -> Container? {
+  private static func openFile(_ path: String, _ flags: Int32) -> Int32 {
+    #if canImport(Glibc)
+      unsafe Glibc.open(path, flags)
+    #elseif canImport(Musl)
+      unsafe Musl.open(path, flags)
+    #else
+      unsafe Darwin.open(path, flags)
+    #endif
+  }
+
+  static func format(_ first: [UInt8]) -> Format? {
     guard first.count >= 4 else { return nil }
     switch (first[0], first[1], first[2], first[3]) {
     case (0xA1, 0xB2, 0xC3, 0xD4), (0xD4, 0xC3, 0xB2, 0xA1): return .pcap  // Microseconds.
@@ -30,23 +48,10 @@ enum FileProbe {
     }
   }
 
-  /// At most 512 bytes.
-  private static func firstBytes(of path: String) throws(CaptureError) -> [UInt8] {
-    var status = stat()
-    guard unsafe stat(path, &status) == 0 else {
-      if errno == ENOENT || errno == ENOTDIR { throw .missing(file: path) }
-      throw .unreadable(file: path, reason: systemReason())
-    }
-    if status.st_mode & S_IFMT == S_IFDIR { throw .directory(file: path) }
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .unreadable(file: path, reason: systemReason()) }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 512)
-    let count = unsafe bytes.withUnsafeMutableBytes {
-      unsafe read(descriptor, $0.baseAddress, $0.count)
-    }
-    guard count >= 0 else { throw .unreadable(file: path, reason: systemReason()) }
-    return Array(bytes[..<count])
+  static func compression(_ first: [UInt8]) -> Decompressor.Kind? {
+    if first.starts(with: [0x1F, 0x8B]) { return .gzip }
+    if first.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return .zstd }
+    return nil
   }
 
   private static func systemReason() -> String {
@@ -55,8 +60,6 @@ enum FileProbe {
 
   /// What a file that is no capture seems to be.
   static func guess(_ first: [UInt8]) -> String {
-    if first.starts(with: [0x1F, 0x8B]) { return "a gzip file" }
-    if first.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return "a zstd file" }
     if first.starts(with: Array("snoop\0\0\0".utf8)) { return "a snoop file" }
     let isText = first.allSatisfy { $0 >= 0x20 && $0 != 0x7F || (9...13).contains($0) }
     if isText { return "text" }

@@ -10,9 +10,15 @@ struct PacketCursor: ~Escapable {
   private(set) var offset = 0
   private(set) var end: Int
   private(set) var wireEnd: Int
+  private var isLimited = false
   /// Of the innermost IP header so far.
   var source = IPAddress()
   var destination = IPAddress()
+  /// Notes of one layer for the next: radiotap told of padding, GRE had a sequence number.
+  var isPadded = false
+  var isNumbered = false
+  /// Of the last `.fragment` layer.
+  var fragment = IPFragment()
 
   /// - Parameter wireLength: the length before the snap length cut it; a smaller value than the
   ///   captured length is a damaged record and is raised to it.
@@ -68,9 +74,13 @@ struct PacketCursor: ~Escapable {
   }
 
   /// Leaves `length` bytes on the wire for the layers inside; what follows is padding.
+  ///
+  /// The frame's own length may be wrong (tools that cut packets lower it), so the first layer with
+  /// a length is believed even when that is longer. Layers inside of it can only be shorter.
   mutating func limit(to length: Int) {
     precondition(length >= 0, "a layer of \(length) bytes")
-    wireEnd = offset + length
+    wireEnd = isLimited ? min(wireEnd, offset + length) : offset + length
+    isLimited = true
     end = max(offset, min(end, wireEnd))
   }
 }

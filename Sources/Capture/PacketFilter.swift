@@ -8,7 +8,9 @@ internal import CPcap
   private var program = unsafe bpf_program()
 
   init(_ text: String, linkType: Int32, snapLength: Int32) throws(CaptureError) {
-    guard let handle = unsafe pcap_open_dead(linkType, snapLength) else {
+    // RAW is the one link type that files and libpcap number differently.
+    let type = linkType == 101 ? DLT_RAW : linkType
+    guard let handle = unsafe pcap_open_dead(type, snapLength) else {
       throw .badFilter(filter: text, reason: "out of memory")
     }
     defer { unsafe pcap_close(handle) }
@@ -19,9 +21,19 @@ internal import CPcap
 
   deinit { unsafe pcap_freecode(&program) }
 
-  func accepts(
-    _ header: UnsafePointer<pcap_pkthdr>, _ bytes: UnsafePointer<UInt8>
-  ) -> Bool {
-    unsafe pcap_offline_filter(&program, header, bytes) != 0
+  func accepts(_ record: borrowing PacketRecord) -> Bool {
+    guard let start = unsafe record.bytes.baseAddress else { return false }
+    var header = pcap_pkthdr()
+    header.caplen = unsafe bpf_u_int32(record.bytes.count)
+    header.len = bpf_u_int32(truncatingIfNeeded: record.wireLength)
+    return unsafe pcap_offline_filter(
+      &program, &header, start.assumingMemoryBound(to: UInt8.self)) != 0
+  }
+}
+
+extension PacketFilter {
+  /// libpcap's name, such as `IEEE802_15_4`; "unknown" when it has none.
+  static func name(ofLinkType number: Int32) -> String {
+    unsafe pcap_datalink_val_to_name(number).map { unsafe String(cString: $0) } ?? "unknown"
   }
 }

@@ -5,7 +5,7 @@ import Wire
 struct TCPReassembler {
   private let sink: any ConnectionSink
   private var table = FlowTable()
-  private var slots: ContiguousArray<TrackedConnection?> = []
+  private var slots: ContiguousArray<TrackedConnection> = []
   private var freeSlots: [Int] = []
   private(set) var connections: UInt32 = 0
   /// Connections that were reset, and those that are over, in the order of their time to go.
@@ -24,28 +24,30 @@ struct TCPReassembler {
     if !lingering.isEmpty { endLingering(at: moment, &books) }
     if !buried.isEmpty { forgetBuried(at: moment, books.limits) }
     let (key, fromFirst) = FlowKey.of(segment)
-    let connection: TrackedConnection
     var slot = table.slot(of: key) ?? -1
-    if slot >= 0, let known = slots[slot], !known.isSuperseded(by: segment, fromFirst: fromFirst) {
-      connection = known
-    } else {
-      if slot >= 0 { retire(slot, .reused, at: moment, &books) }
+    if slot < 0 {
       slot = open(segment, key, fromFirst, at: moment, &books)
-      connection = slots[slot]!
+    } else if segment.flags.contains(.syn),
+      slots[slot].isSuperseded(by: segment, fromFirst: fromFirst)
+    {
+      retire(slot, .reused, at: moment, &books)
+      slot = open(segment, key, fromFirst, at: moment, &books)
     }
-    let wasOver = connection.isOver
-    let wasLingering = connection.isLingering
-    connection.receive(segment, payload, fromFirst: fromFirst, at: moment, &books)
-    if connection.isLingering, !wasLingering { beginLingering(connection, slot, moment, &books) }
-    if connection.isOver, !wasOver {
-      buried.append(connection, slot, until: moment.time + books.limits.afterlife)
-    }
-    if connection.hasHole, !connection.isQueuedAsHolder {
-      connection.isQueuedAsHolder = true
-      if holders.count > 2 * slots.count { dropStaleHolders() }
-      holders.append(connection, slot, until: .start)
-    }
+    let phase = slots[slot].phase
+    slots[slot].receive(segment, payload, fromFirst: fromFirst, at: moment, &books)
+    if slots[slot].phase != phase { note(slot, at: moment, &books) }
+    if slots[slot].hasHole, !slots[slot].isQueuedAsHolder { queueHolder(slot) }
     if books.bufferedBytes > books.limits.bufferedBytes { releaseHolders(&books) }
+  }
+
+  /// A connection was reset, or is over.
+  private mutating func note(_ slot: Int, at moment: Moment, _ books: inout Bookkeeping) {
+    if slots[slot].wasRefused { slots[slot].conclude(.refused, at: moment, &books) }
+    if slots[slot].isOver {
+      buried.append(slots[slot].id, slot, until: moment.time + books.limits.afterlife)
+    } else {
+      lingering.append(slots[slot].id, slot, until: moment.time + books.limits.resetLinger)
+    }
   }
 
   // MARK: Beginning
@@ -107,70 +109,60 @@ struct TCPReassembler {
 
   // MARK: Ends
 
-  private mutating func beginLingering(
-    _ connection: TrackedConnection, _ slot: Int, _ moment: Moment, _ books: inout Bookkeeping
-  ) {
-    if connection.wasRefused {
-      connection.conclude(.refused, at: moment, &books)
-    } else {
-      lingering.append(connection, slot, until: moment.time + books.limits.resetLinger)
-    }
-  }
-
   private mutating func endLingering(at moment: Moment, _ books: inout Bookkeeping) {
     while let (slot, id) = lingering.popDue(at: moment.time) {
-      guard let connection = slots[slot], connection.id == id, connection.isLingering else {
-        continue
-      }
-      let quietUntil = connection.lastMoment.time + books.limits.resetLinger
+      guard slots[slot].id == id, slots[slot].isLingering else { continue }
+      let last = slots[slot].lastMoment
+      let quietUntil = last.time + books.limits.resetLinger
       if quietUntil > moment.time {
-        lingering.append(connection, slot, until: quietUntil)
+        lingering.append(id, slot, until: quietUntil)
       } else {
-        connection.conclude(.reset, at: connection.lastMoment, &books)
-        buried.append(connection, slot, until: moment.time + books.limits.afterlife)
+        slots[slot].conclude(.reset, at: last, &books)
+        buried.append(id, slot, until: moment.time + books.limits.afterlife)
       }
     }
   }
 
   private mutating func forgetBuried(at moment: Moment, _ limits: CaptureLimits) {
     while let (slot, id) = buried.popDue(at: moment.time) {
-      guard let connection = slots[slot], connection.id == id else { continue }
-      let quietUntil = connection.lastMoment.time + limits.afterlife
+      guard slots[slot].id == id, slots[slot].isOver else { continue }
+      let quietUntil = slots[slot].lastMoment.time + limits.afterlife
       if quietUntil > moment.time {
-        buried.append(connection, slot, until: quietUntil)
+        buried.append(id, slot, until: quietUntil)
       } else {
-        forget(slot, connection)
+        forget(slot)
       }
     }
   }
 
-  private mutating func forget(_ slot: Int, _ connection: TrackedConnection) {
-    table.remove(connection.key)
-    slots[slot] = nil
+  private mutating func forget(_ slot: Int) {
+    table.remove(slots[slot].key)
+    slots[slot].vacate()
     freeSlots.append(slot)
   }
 
   private mutating func retire(
     _ slot: Int, _ end: EndOfConnection, at moment: Moment, _ books: inout Bookkeeping
   ) {
-    guard let connection = slots[slot] else { return }
-    connection.conclude(end, at: moment, &books)
-    forget(slot, connection)
+    slots[slot].conclude(end, at: moment, &books)
+    forget(slot)
   }
 
   /// Retires the next connection that had no packet since the search last came by, those that are
   /// over before all others.
   private mutating func evictIdle(at moment: Moment, _ books: inout Bookkeeping) {
-    if let (slot, id) = buried.popFirst(), let connection = slots[slot], connection.id == id {
-      forget(slot, connection)
+    while let (slot, id) = buried.popFirst() {
+      guard slots[slot].id == id, slots[slot].isOver else { continue }
+      forget(slot)
       return
     }
     while true {
       idleHand = idleHand + 1 < slots.count ? idleHand + 1 : 0
-      guard let connection = slots[idleHand] else { continue }
-      if connection.wasTouched {
-        connection.wasTouched = false
+      if slots[idleHand].isVacant { continue }
+      if slots[idleHand].wasTouched {
+        slots[idleHand].wasTouched = false
       } else {
+        let connection = slots[idleHand]
         books.warnings.add(
           .connectionLimit, frame: moment.frame,
           "more than \(books.limits.connections) connections at a time: "
@@ -182,25 +174,31 @@ struct TCPReassembler {
     }
   }
 
-  private mutating func dropStaleHolders() {
-    let slots = slots
-    holders.keep { slot, id in slots[slot]?.id == id }
+  private mutating func queueHolder(_ slot: Int) {
+    if holders.count > 2 * slots.count {
+      holders.removeAll()
+      for slot in slots.indices {
+        slots[slot].isQueuedAsHolder = slots[slot].hasHole
+        if slots[slot].hasHole { holders.append(slots[slot].id, slot, until: .start) }
+      }
+      return
+    }
+    slots[slot].isQueuedAsHolder = true
+    holders.append(slots[slot].id, slot, until: .start)
   }
 
   private mutating func releaseHolders(_ books: inout Bookkeeping) {
     while books.bufferedBytes > books.limits.bufferedBytes, let (slot, id) = holders.popFirst() {
-      guard let connection = slots[slot], connection.id == id else { continue }
-      connection.isQueuedAsHolder = false
-      connection.giveUpHoles(&books)
+      guard slots[slot].id == id else { continue }
+      slots[slot].isQueuedAsHolder = false
+      slots[slot].giveUpHoles(&books)
     }
   }
 
   /// The capture is over: tells the end of every connection, in the order they began.
   mutating func conclude(at moment: Moment, _ books: inout Bookkeeping) {
-    let open = slots.compactMap { $0 }.sorted { $0.id < $1.id }
-    for connection in open {
-      connection.conclude(.captureOver, at: moment, &books)
-    }
+    let open = slots.indices.filter { !slots[$0].isVacant }.sorted { slots[$0].id < slots[$1].id }
+    for slot in open { slots[slot].conclude(.captureOver, at: moment, &books) }
     slots = []
     freeSlots = []
     table = FlowTable()
@@ -215,13 +213,13 @@ struct WaitingLine {
   var isEmpty: Bool { head == waiting.count }
   var count: Int { waiting.count - head }
 
-  mutating func keep(where isWanted: (Int, ConnectionID) -> Bool) {
-    waiting = waiting[head...].filter { isWanted($0.slot, $0.id) }
+  mutating func removeAll() {
+    waiting.removeAll(keepingCapacity: true)
     head = 0
   }
 
-  mutating func append(_ connection: TrackedConnection, _ slot: Int, until: Instant) {
-    waiting.append((slot, connection.id, until))
+  mutating func append(_ id: ConnectionID, _ slot: Int, until: Instant) {
+    waiting.append((slot, id, until))
   }
 
   mutating func popDue(at now: Instant) -> (slot: Int, id: ConnectionID)? {

@@ -80,7 +80,9 @@ import Wire
     let other = PacketBuilder.ipv4(
       PacketBuilder.tcp(from: 50_000, to: 80, seq: 0, ack: nil, flags: .syn))
     file.add(PacketBuilder.ethernet(0x0800, other), atNanoseconds: 0)
-    for packet in packets("x") { file.add(PacketBuilder.ethernet(0x0800, packet), atNanoseconds: 0) }
+    for packet in packets("x") {
+      file.add(PacketBuilder.ethernet(0x0800, packet), atNanoseconds: 0)
+    }
     let (sink, summary) = try read(file.contents, filter: "tcp port 1883")
     #expect(sink.lines.first == "2 began")
     #expect(summary.packets == 4)

@@ -10,7 +10,7 @@ func bytes(_ value: UInt32) -> [UInt8] {
   (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * UInt32($0))) }
 }
 
-/// Writes packets by hand: what a test shows of a packet is what it is about, the rest is filled in.
+/// Writes packets by hand: a test shows what it is about, the rest is filled in.
 enum PacketBuilder {
   static let clientAddress: [UInt8] = [10, 0, 0, 1]
   static let serverAddress: [UInt8] = [10, 0, 0, 2]

@@ -53,8 +53,10 @@ extension RecordingSink.Connection {
     switch event {
     case .began(let handshake): handshake ? "began" : "began mid-stream"
     case .established: "established"
-    case .bytes(let d, let offset): "\(arrow(d)) \(offset) '\(String(decoding: bytes, as: UTF8.self))'"
-    case .gap(let d, let offset, let length, let kind): "\(arrow(d)) gap \(offset)+\(length) \(kind)"
+    case .bytes(let d, let offset):
+      "\(arrow(d)) \(offset) '\(String(decoding: bytes, as: UTF8.self))'"
+    case .gap(let d, let offset, let length, let kind):
+      "\(arrow(d)) gap \(offset)+\(length) \(kind)"
     case .acknowledged(let d, let upTo): "\(arrow(d)) acknowledged \(upTo)"
     case .retransmission(let d, let offset, let length): "\(arrow(d)) again \(offset)+\(length)"
     case .keepAliveProbe(let d): "\(arrow(d)) keep-alive"

@@ -2,7 +2,7 @@
 /// LOOP: network order), then the IP packet.
 enum Loopback {
   static func decode(_ cursor: inout PacketCursor) -> Layer {
-    guard cursor.has(4) else { return .cut("loopback header") }
+    guard cursor.has(4) else { return .cut(.loopbackHeader) }
     let raw = cursor.uint32(0)
     // Families are small numbers: whichever order makes it small is the order it was written in.
     let family = raw > 0xFFFF ? raw.byteSwapped : raw

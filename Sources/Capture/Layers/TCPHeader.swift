@@ -30,12 +30,12 @@ enum TCPHeader {
   /// Reads the header and leaves the cursor at the payload; `nil` with a reason otherwise.
   static func decode(_ cursor: inout PacketCursor, _ problem: inout Layer) -> TCPSegment? {
     guard cursor.has(20) else {
-      problem = cursor.wireRemaining < 20 ? .malformed("TCP header") : .cut("TCP header")
+      problem = cursor.wireRemaining < 20 ? .malformed(.tcpHeader) : .cut(.tcpHeader)
       return nil
     }
     let headerLength = Int(cursor.uint8(12) >> 4) * 4
     guard headerLength >= 20, headerLength <= cursor.wireRemaining else {
-      problem = .malformed("TCP data offset")
+      problem = .malformed(.tcpDataOffset)
       return nil
     }
     var segment = TCPSegment(

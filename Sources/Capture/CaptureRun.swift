@@ -1,0 +1,154 @@
+internal import Timeline
+internal import Wire
+
+/// One reading of a capture, from its first packet to its summary.
+struct CaptureRun: ~Copyable {
+  private var summary: CaptureSummary
+  private var books: Bookkeeping
+  private var decoder = PacketDecoder()
+  private var reassembler: TCPReassembler
+  private var moment = Moment(time: .start, frame: 0)
+  private let filterText: String?
+  /// Compiled for each link type that has come up.
+  private var filters: [Int32: PacketFilter] = [:]
+  /// The first layer of each file's interfaces; `nil` for those that can't be read.
+  private var firstLayers: [[Layer?]]
+  private var unknownLinkTypes: [Int32] = []
+  private var packetsOfUnknownLinkType: UInt64 = 0
+
+  /// Files may be merged; more comments than this are left out.
+  private static let commentLimit = 1000
+
+  init(sink: any ConnectionSink, files: [String], filter: String?, limits: CaptureLimits) {
+    summary = CaptureSummary(files: files)
+    books = Bookkeeping(limits: limits)
+    reassembler = TCPReassembler(sink: sink)
+    filterText = filter
+    firstLayers = Array(repeating: [], count: files.count)
+  }
+
+  // MARK: Packets
+
+  /// Finds the next packet of a file and takes it; `false` at the end.
+  mutating func readOne(_ container: inout PacketContainer, file: Int) -> Bool {
+    var record = PacketRecord()
+    guard find(&record, &container, file: file) else { return false }
+    take(record, &container, file: file)
+    return true
+  }
+
+  /// Goes on to the next packet of a file, past what is damaged; `false` at the end.
+  mutating func find(
+    _ record: inout PacketRecord, _ container: inout PacketContainer, file: Int
+  ) -> Bool {
+    while true {
+      switch container.next(&record) {
+      case .packet: return true
+      case .end: return false
+      case .damage(let damage):
+        books.warnings.file = summary.files[file]
+        books.warnings.add(
+          damage.kind, frame: moment.frame &+ 1, offset: damage.offset, damage.text)
+        if damage.isLast { return false }
+      }
+    }
+  }
+
+  mutating func take(
+    _ record: borrowing PacketRecord, _ container: inout PacketContainer, file: Int
+  ) {
+    moment.time = record.time
+    moment.frame &+= 1
+    unsafe summary.count(length: record.bytes.count, at: record.time)
+    if summary.files.count > 1 { books.warnings.file = summary.files[file] }
+    if let found = container.takeFindings() { note(found) }
+    if firstLayers[file].count <= record.interface { learnInterfaces(record, container, file) }
+    guard let layer = firstLayers[file][record.interface] else {
+      noteUnknown(container.interface(record.interface).linkType)
+      return
+    }
+    if filterText != nil, !passes(record, container.interface(record.interface)) {
+      summary.filteredPackets += 1
+      return
+    }
+    unsafe decoder.decode(
+      record.bytes.bytes, wireLength: record.wireLength, from: layer, at: moment, &reassembler,
+      &books)
+  }
+
+  private mutating func learnInterfaces(
+    _ record: borrowing PacketRecord, _ container: borrowing PacketContainer, _ file: Int
+  ) {
+    books.warnings.file = summary.files[file]
+    while firstLayers[file].count <= record.interface {
+      let interface = container.interface(firstLayers[file].count)
+      firstLayers[file].append(LinkType.firstLayer(interface.linkType))
+    }
+  }
+
+  private mutating func noteUnknown(_ linkType: Int32) {
+    packetsOfUnknownLinkType += 1
+    if !unknownLinkTypes.contains(linkType) {
+      unknownLinkTypes.append(linkType)
+      books.warnings.add(
+        .unknownLinkType, frame: moment.frame,
+        "packets of link type \(linkType) (\(PacketFilter.name(ofLinkType: linkType))) can't be "
+          + "read, here and further on; all others are")
+    }
+  }
+
+  private mutating func passes(
+    _ record: borrowing PacketRecord, _ interface: CaptureInterface
+  ) -> Bool {
+    if let filter = filters[interface.linkType] { return filter.accepts(record) }
+    do throws(CaptureError) {
+      let filter = try PacketFilter(
+        filterText ?? "", linkType: interface.linkType, snapLength: 262_144)
+      filters[interface.linkType] = filter
+      return filter.accepts(record)
+    } catch {
+      // A filter that has no meaning for this link, such as "ether host" on raw IP.
+      return false
+    }
+  }
+
+  // MARK: Beside packets, and the end
+
+  private mutating func note(_ found: PcapngFindings) {
+    summary.secrets += found.secrets
+    for comment in found.comments where summary.comments.count < Self.commentLimit {
+      summary.comments.append(
+        PacketComment(frame: moment.frame, text: String(decoding: comment, as: UTF8.self)))
+    }
+  }
+
+  consuming func finish() throws(CaptureError) -> CaptureSummary {
+    if summary.packets > 0, packetsOfUnknownLinkType == summary.packets {
+      throw .unknownLinkType(
+        file: summary.files[0], number: unknownLinkTypes[0],
+        name: PacketFilter.name(ofLinkType: unknownLinkTypes[0]))
+    }
+    decoder.conclude(&books)
+    reassembler.conclude(at: moment, &books)
+    summary.tcpPackets = decoder.tcpPackets
+    summary.packetsNotTCP = decoder.packetsNotTCP + packetsOfUnknownLinkType
+    summary.connections = UInt64(reassembler.connections)
+    summary.note(books.warnings)
+    return summary
+  }
+}
+
+extension CaptureSummary {
+  mutating func count(length: Int, at time: Instant) {
+    packets += 1
+    bytes += UInt64(length)
+    if firstTime.map({ time < $0 }) ?? true { firstTime = time }
+    if lastTime.map({ time > $0 }) ?? true { lastTime = time }
+  }
+
+  mutating func note(_ log: borrowing WarningLog) {
+    warnings = log.kept
+    warningCounts = zip(CaptureWarning.Kind.allCases, log.counts)
+      .filter { $0.1 > 0 }.map { ($0, $1) }
+  }
+}

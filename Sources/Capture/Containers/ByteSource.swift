@@ -1,0 +1,151 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
+/// The bytes of a file, a pipe or standard input, through one window that moves forward.
+///
+/// `start..<end` of the window has been read and not been used. Nothing is ever read again, so a
+/// pipe is as good as a file.
+@safe struct ByteSource: ~Copyable {
+  /// Where more bytes come from.
+  enum Origin {
+    case descriptor(Int32)
+    case decompressor(Decompressor)
+    /// No more bytes than those in the window.
+    case none
+  }
+
+  private var origin: Origin
+  private var window: UnsafeMutableRawBufferPointer
+  private(set) var start = 0
+  private(set) var end = 0
+  /// Bytes from the beginning of the file to the window's first byte.
+  private var base: UInt64 = 0
+  /// Why reading stopped before the end, in the system's words.
+  private(set) var failure: String?
+  /// The file's end has been seen: asking again must not cost anything.
+  private var isExhausted = false
+
+  static let firstWindow = 1 << 17
+
+  init(_ origin: Origin) {
+    self.origin = origin
+    unsafe window = .allocate(byteCount: Self.firstWindow, alignment: 16)
+  }
+
+  deinit {
+    unsafe window.deallocate()
+    if case .descriptor(let descriptor) = origin, descriptor > 2 { close(descriptor) }
+  }
+
+  /// Bytes from the beginning of the file to the next unused one.
+  var offset: UInt64 { base + UInt64(start) }
+  var available: Int { end - start }
+
+  /// Reads on until `count` bytes are there; `false` when the file ends before.
+  mutating func ensure(_ count: Int) -> Bool {
+    if end - start >= count { return true }
+    return isExhausted ? false : refill(count)
+  }
+
+  /// The window grows only as bytes really come: a length that lies costs nothing.
+  private mutating func refill(_ count: Int) -> Bool {
+    if start > 0 {
+      unsafe window.baseAddress!.copyMemory(
+        from: window.baseAddress! + start, byteCount: end - start)
+      base += UInt64(start)
+      end -= start
+      start = 0
+    }
+    while end < count {
+      // Room for twice what is asked: else each of many small steps would move the whole window.
+      if unsafe end == window.count || count > window.count / 2 {
+        let wider = unsafe UnsafeMutableRawBufferPointer.allocate(
+          byteCount: window.count * 2, alignment: 16)
+        unsafe wider.baseAddress!.copyMemory(from: window.baseAddress!, byteCount: end)
+        unsafe window.deallocate()
+        unsafe window = wider
+      }
+      let got = unsafe read(UnsafeMutableRawBufferPointer(rebasing: window[end...]))
+      if got == 0 {
+        isExhausted = true
+        return false
+      }
+      end += got
+    }
+    return true
+  }
+
+  private mutating func read(_ target: UnsafeMutableRawBufferPointer) -> Int {
+    switch origin {
+    case .none: return 0
+    case .decompressor(let decompressor):
+      let got = unsafe decompressor.read(into: target)
+      if got < 0 { failure = decompressor.failure }
+      return max(0, got)
+    case .descriptor(let descriptor):
+      while true {
+        #if canImport(Glibc)
+          let got = unsafe Glibc.read(descriptor, target.baseAddress, target.count)
+        #elseif canImport(Musl)
+          let got = unsafe Musl.read(descriptor, target.baseAddress, target.count)
+        #else
+          let got = unsafe Darwin.read(descriptor, target.baseAddress, target.count)
+        #endif
+        if got >= 0 { return got }
+        if errno == EINTR { continue }
+        failure = unsafe String(cString: strerror(errno))
+        return 0
+      }
+    }
+  }
+
+  mutating func advance(_ count: Int) {
+    precondition(count >= 0 && count <= end - start, "only what was read can be used")
+    start += count
+  }
+
+  /// Moves on without keeping anything; `false` when the file ends before.
+  mutating func skip(_ count: UInt64) -> Bool {
+    var left = count
+    while left > 0 {
+      guard ensure(1) else { return false }
+      let step = Int(min(left, UInt64(available)))
+      advance(step)
+      left -= UInt64(step)
+    }
+    return true
+  }
+
+  /// `count` bytes, `at` bytes after the next unused one. They must be there, and stay until the
+  /// next `ensure`.
+  func bytes(_ at: Int, _ count: Int) -> UnsafeRawBufferPointer {
+    precondition(at >= 0 && count >= 0 && at + count <= end - start, "bytes that were not read")
+    return unsafe UnsafeRawBufferPointer(
+      start: UnsafeRawPointer(window.baseAddress! + start + at), count: count)
+  }
+
+  func uint8(_ at: Int) -> UInt8 { unsafe bytes(at, 1)[0] }
+
+  func uint16(_ at: Int, swapped: Bool) -> UInt16 {
+    let value = unsafe bytes(at, 2).loadUnaligned(as: UInt16.self)
+    return swapped ? value.byteSwapped : value
+  }
+
+  func uint32(_ at: Int, swapped: Bool) -> UInt32 {
+    let value = unsafe bytes(at, 4).loadUnaligned(as: UInt32.self)
+    return swapped ? value.byteSwapped : value
+  }
+
+  func array(_ at: Int, _ count: Int) -> [UInt8] { unsafe Array(bytes(at, count)) }
+
+  /// Up to `count` bytes from here, without using them.
+  mutating func peek(_ count: Int) -> [UInt8] {
+    _ = ensure(count)
+    return array(0, min(count, available))
+  }
+}

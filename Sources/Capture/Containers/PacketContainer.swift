@@ -1,0 +1,74 @@
+/// An open capture of either format, compressed or not.
+struct PacketContainer: ~Copyable {
+  let name: String
+  private var source: ByteSource
+  private var pcap: PcapContainer?
+  private var pcapng: PcapngContainer?
+
+  /// - Parameter path: a file, or `-` for standard input.
+  init(path: String) throws(CaptureError) {
+    var plain = ByteSource(.descriptor(try FileProbe.open(path)))
+    let first = plain.peek(FileProbe.firstBytes)
+    if let failure = plain.failure { throw .unreadable(file: path, reason: failure) }
+    if first.isEmpty { throw .empty(file: path) }
+    guard let kind = FileProbe.compression(first) else {
+      try self.init(name: path, plain, first)
+      return
+    }
+    guard let decompressor = Decompressor(kind, plain) else {
+      throw .noDecompressor(file: path, kind: kind.rawValue)
+    }
+    var source = ByteSource(.decompressor(decompressor))
+    let inside = source.peek(FileProbe.firstBytes)
+    if inside.isEmpty, let failure = source.failure {
+      throw .damagedHeader(file: path, offset: 0, expected: failure)
+    }
+    if inside.isEmpty { throw .empty(file: path) }
+    try self.init(name: path, source, inside)
+  }
+
+  private init(
+    name: String, _ source: consuming ByteSource, _ first: [UInt8]
+  ) throws(CaptureError) {
+    guard let format = FileProbe.format(first) else {
+      throw .notACapture(file: name, found: FileProbe.guess(first))
+    }
+    var source = source
+    var pcap: PcapContainer?
+    var pcapng: PcapngContainer?
+    switch format {
+    case .pcap: pcap = PcapContainer(&source)
+    case .pcapng: pcapng = PcapngContainer(&source)
+    }
+    guard pcap != nil || pcapng != nil else {
+      let expected =
+        format == .pcap
+        ? "a pcap header of \(PcapContainer.fileHeaderLength) bytes, version 2"
+        : "a section header block of at least 28 bytes with its byte order"
+      throw .damagedHeader(file: name, offset: 0, expected: expected)
+    }
+    self.name = name
+    self.source = source
+    self.pcap = pcap
+    self.pcapng = pcapng
+  }
+
+  mutating func next(_ record: inout PacketRecord) -> ContainerStep {
+    if pcap != nil { return pcap!.next(&source, &record) }
+    return pcapng!.next(&source, &record)
+  }
+
+  func interface(_ index: Int) -> CaptureInterface {
+    pcap?.interface ?? pcapng!.interfaces[index]
+  }
+
+  /// The only interface, of a format that has no more than one.
+  var onlyInterface: CaptureInterface? { pcap?.interface }
+
+  /// What was found beside packets since this was last asked.
+  mutating func takeFindings() -> PcapngFindings? {
+    guard let found = pcapng?.findings, !found.isEmpty else { return nil }
+    pcapng!.findings.clear()
+    return found
+  }
+}

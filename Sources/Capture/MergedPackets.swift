@@ -1,0 +1,63 @@
+internal import Timeline
+
+/// The packets of one file, or of several in the order of their times.
+struct MergedPackets: ~Copyable {
+  /// A file and its next packet.
+  private final class Source {
+    var container: PacketContainer
+    var record = PacketRecord()
+    var isOver = false
+
+    init(_ container: consuming PacketContainer) { self.container = container }
+  }
+
+  /// The only file; merging is left out then.
+  private var single: PacketContainer?
+  private var sources: [Source] = []
+  private var areFirstsRead = false
+  let names: [String]
+
+  init(paths: [String]) throws(CaptureError) {
+    names = paths
+    if paths.count == 1 {
+      single = try Self.open(paths[0])
+    } else {
+      single = nil
+      for path in paths { sources.append(Source(try Self.open(path))) }
+    }
+  }
+
+  private static func open(_ path: String) throws(CaptureError) -> PacketContainer {
+    let container = try PacketContainer(path: path)
+    if let type = container.onlyInterface?.linkType, LinkType.firstLayer(type) == nil {
+      throw .unknownLinkType(
+        file: path, number: type, name: PacketFilter.name(ofLinkType: type))
+    }
+    return container
+  }
+
+  /// Reads one packet; `false` when there are no more.
+  mutating func next(_ run: inout CaptureRun) -> Bool {
+    if single != nil { return run.readOne(&single!, file: 0) }
+    if !areFirstsRead {
+      areFirstsRead = true
+      for index in sources.indices { advance(index, &run) }
+    }
+    var earliest: Int?
+    for (index, source) in sources.enumerated() where !source.isOver {
+      // Files with equal times are read in the order they were named.
+      if earliest.map({ source.record.time < sources[$0].record.time }) ?? true {
+        earliest = index
+      }
+    }
+    guard let earliest else { return false }
+    run.take(sources[earliest].record, &sources[earliest].container, file: earliest)
+    advance(earliest, &run)
+    return true
+  }
+
+  private func advance(_ index: Int, _ run: inout CaptureRun) {
+    let source = sources[index]
+    source.isOver = !run.find(&source.record, &source.container, file: index)
+  }
+}
