@@ -35,13 +35,9 @@ public struct CaptureFile: ~Copyable {
   /// Reads to the end.
   ///
   /// Frame numbers count all packets, those that the filter leaves out included.
-  ///
-  /// - Throws: when nothing can be read, for the link type of all packets is unknown.
-  public consuming func read(
-    into sink: any ConnectionSink
-  ) throws(CaptureError) -> CaptureSummary {
+  public consuming func read(into sink: any ConnectionSink) -> CaptureSummary {
     var run = CaptureRun(sink: sink, files: packets.names, filter: filter, limits: limits)
     while packets.next(&run) {}
-    return try run.finish()
+    return run.finish()
   }
 }

@@ -122,12 +122,7 @@ struct CaptureRun: ~Copyable {
     }
   }
 
-  consuming func finish() throws(CaptureError) -> CaptureSummary {
-    if summary.packets > 0, packetsOfUnknownLinkType == summary.packets {
-      throw .unknownLinkType(
-        file: summary.files[0], number: unknownLinkTypes[0],
-        name: PacketFilter.name(ofLinkType: unknownLinkTypes[0]))
-    }
+  consuming func finish() -> CaptureSummary {
     decoder.conclude(&books)
     reassembler.conclude(at: moment, &books)
     summary.tcpPackets = decoder.tcpPackets

@@ -29,7 +29,8 @@ struct MergedPackets: ~Copyable {
 
   private static func open(_ path: String) throws(CaptureError) -> PacketContainer {
     let container = try PacketContainer(path: path)
-    if let type = container.onlyInterface?.linkType, LinkType.firstLayer(type) == nil {
+    let types = container.openingLinkTypes
+    if let type = types.first, types.allSatisfy({ LinkType.firstLayer($0) == nil }) {
       throw .unknownLinkType(
         file: path, number: type, name: PacketFilter.name(ofLinkType: type))
     }

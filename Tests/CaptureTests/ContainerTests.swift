@@ -84,6 +84,16 @@ import Wire
     #expect(summary.packetsNotTCP == 1)
   }
 
+  @Test func `a file whose interfaces are all of unknown link types is refused`() throws {
+    var contents = PcapngBuilder()
+    contents.interface(linkType: 195)
+    contents.packet([1, 2, 3], stamp: 0)
+    let file = try TemporaryFile(contents.contents)
+    #expect(
+      throws: CaptureError.unknownLinkType(file: file.path, number: 195, name: "IEEE802_15_4")
+    ) { _ = try CaptureFile(path: file.path) }
+  }
+
   @Test func `what follows damage in a pcapng file is read`() throws {
     var file = PcapngBuilder()
     file.interface(linkType: 1)

@@ -62,8 +62,10 @@ struct PacketContainer: ~Copyable {
     pcap?.interface ?? pcapng!.interfaces[index]
   }
 
-  /// The only interface, of a format that has no more than one.
-  var onlyInterface: CaptureInterface? { pcap?.interface }
+  /// The link types that are known before the first packet.
+  var openingLinkTypes: [Int32] {
+    pcap.map { [$0.interface.linkType] } ?? pcapng!.openingLinkTypes
+  }
 
   /// What was found beside packets since this was last asked.
   mutating func takeFindings() -> PcapngFindings? {

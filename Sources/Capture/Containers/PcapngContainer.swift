@@ -26,12 +26,31 @@ struct PcapngContainer {
   /// Interfaces of one file; more are damage.
   private static let interfaceLimit = 1 << 16
 
+  /// The link types of the interfaces before the first packet.
+  private(set) var openingLinkTypes: [Int32] = []
+
   /// `nil`: no section header, or one in no known byte order.
   init?(_ source: inout ByteSource) {
     guard source.ensure(28), source.uint32(0, swapped: false) == BlockType.section,
-      Self.order(source) != nil
+      let order = Self.order(source)
     else { return nil }
+    isSwapped = order
+    var at = 0
+    // Looks only as far as what is usual before packets: names and secrets may be long.
+    while at < Self.openingLimit, source.ensure(at + 12) {
+      let type = source.uint32(at, swapped: order)
+      let length = Int(source.uint32(at + 4, swapped: order))
+      let isPacket = [BlockType.enhancedPacket, BlockType.simplePacket, BlockType.oldPacket]
+        .contains(type)
+      guard length >= 12, length % 4 == 0, !isPacket else { break }
+      if type == BlockType.interface {
+        openingLinkTypes.append(Int32(source.uint16(at + 8, swapped: order)))
+      }
+      at += length
+    }
   }
+
+  private static let openingLimit = 1 << 22
 
   private static func order(_ source: borrowing ByteSource) -> Bool? {
     switch source.uint32(8, swapped: false) {
