@@ -119,6 +119,8 @@ public struct ExtractedProtocol: Sendable {
   /// Takes the identifiers that an end may choose out of a traced message's text, so that it
   /// compares with `CapturedMessage.text`.
   public var comparableText: @Sendable (_ traced: String) -> String
+  /// Kinds of messages that carry notifications.
+  public var applicationKinds: [UInt8]
   /// Kinds of messages that timers send.
   public var timedKinds: [UInt8]
 }
@@ -129,6 +131,7 @@ public enum ExtractionCatalog {
     ExtractedProtocol(
       name: "mqtt", makeExtractor: { MQTTScenarioExtractor() },
       comparableText: { MQTTComparableText.of($0) },
+      applicationKinds: [MQTTPacketType.publish.rawValue],
       timedKinds: [MQTTPacketType.pingreq.rawValue, MQTTPacketType.pingresp.rawValue])
   ]
 }

@@ -21,18 +21,37 @@ extension Fidelity {
     for device in history.scenario.devices.indices {
       for sender in Side.allCases {
         let stream = Stream(device: NodeID(device: device), sender: sender)
-        align(
-          history.messages.filter { $0.device == stream.device && $0.sender == sender },
-          simulated.filter { $0.device == stream.device && $0.sender == sender })
+        let captured = history.messages.filter {
+          $0.device == stream.device && $0.sender == sender
+        }
+        let run = simulated.filter { $0.device == stream.device && $0.sender == sender }
+        align(captured, run)
+        countApplication(captured, run)
       }
     }
     // Stable, so that equal times keep the order of their stream.
     let order = lines.indices.sorted { (lines[$0].time, $0) < (lines[$1].time, $1) }
     lines = order.map { lines[$0] }
-    for line in lines {
-      all.add(line)
-      if line.isApplication { application.add(line) }
+    for line in lines { all.add(line) }
+  }
+
+  /// Counts application messages, whatever other packets stand between them.
+  private mutating func countApplication(
+    _ captured: [CapturedMessage], _ simulated: [SimulatedMessage]
+  ) {
+    let wanted = captured.filter(\.isApplication)
+    let had = simulated.filter { applicationKinds.contains($0.kind) }
+    var missing = 0
+    var extra = 0
+    for change in wanted.map(\.likeness).difference(from: had.map(\.likeness)) {
+      switch change {
+      case .insert: missing += 1
+      case .remove: extra += 1
+      }
     }
+    application.captured += wanted.count
+    application.reproduced += wanted.count - missing
+    application.extra += extra
   }
 
   private mutating func align(
@@ -54,10 +73,10 @@ extension Fidelity {
         lines.append(Line(captured: captured[c], isApplication: captured[c].isApplication))
         c += 1
       } else if s < simulated.count, removed.contains(s) {
-        let isApplication = history.messages.contains {
-          $0.kind == simulated[s].kind && $0.isApplication
-        }
-        lines.append(Line(simulated: simulated[s], isApplication: isApplication))
+        lines.append(
+          Line(
+            simulated: simulated[s],
+            isApplication: applicationKinds.contains(simulated[s].kind)))
         s += 1
       } else {
         lines.append(
@@ -98,7 +117,8 @@ extension Fidelity {
     if line.captured == nil, isLost(device, at: line.time) {
       return (.unmodelled, "written while the path lost everything: no capture need show it")
     }
-    if line.time + .milliseconds(100) > history.end {
+    // What was on its way when the capture ended.
+    if line.time + max(.milliseconds(1), history.scenario.path.rtt * 4) > history.end {
       return (.timing, "the capture ends there")
     }
     let kind = line.captured?.kind ?? line.simulated?.kind ?? 0

@@ -86,6 +86,8 @@ public struct Fidelity: Sendable {
   /// Deliveries that promise something (QoS 0 does not), in order of receiver and publication.
   public var ledger: [LedgerLine] = []
   public var summary = RunSummary()
+  /// Kinds of messages that carry notifications.
+  let applicationKinds: [UInt8]
 
   /// Every application message in order, none besides, and the same ledger.
   public var isFaithful: Bool { application.isWhole && isLedgerSame }
@@ -112,6 +114,7 @@ public struct Fidelity: Sendable {
     options.until = history.end
     // A capture may be long; its run has a few events for each message.
     options.eventLimit = UInt32(clamping: 200_000 + history.messages.count * 64)
+    applicationKinds = format.applicationKinds
     summary = bench.run(scenario, options: options)
     let simulated = Self.messages(of: bench.trace, in: history, format)
     align(simulated)

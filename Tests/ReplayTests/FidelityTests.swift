@@ -12,15 +12,21 @@ import Testing
     "clean-start-drops-queue.pcap", "ipv6-loopback.pcapng", "keep-alive-pings.pcapng",
     "large-payload.pcap", "offline-queue.pcap", "pending-at-the-end.pcap", "qos-0-1-2.pcap",
     "qos-2-paho.pcap", "queue-expired-message.pcapng", "receive-maximum.pcap",
-    "server-keep-alive.pcap", "session-expired.pcap", "session-expiry-returned-in-time.pcapng",
+    "retained-message.pcapng", "server-keep-alive.pcap", "session-expired.pcap",
+    "session-expiry-returned-in-time.pcapng",
     "several-subscribers.pcap", "topic-alias.pcapng", "unsubscribed.pcap",
+    "will-withdrawn.pcapng",
   ]
 
   /// Something did: what was extracted must lead to the same ledger.
   static let faulty = [
-    "broker-killed-without-persistence.pcap", "half-open-packet-filter.pcapng",
-    "reset-after-silence.pcap", "stopped-then-killed-clean-session.pcapng",
-    "stopped-then-killed.pcap", "will-after-kill.pcap", "zombie-past-keep-alive.pcapng",
+    "broker-killed-in-flight.pcapng", "broker-killed-without-persistence.pcap",
+    "half-open-packet-filter.pcapng", "killed-before-puback.pcap", "link-down-and-up.pcap",
+    "one-way-loss.pcap", "qos-2-abandoned-before-pubcomp.pcapng",
+    "qos-2-killed-before-pubcomp.pcap", "qos-2-killed-before-pubrec.pcap",
+    "qos-2-killed-before-pubrel.pcapng", "queue-overflow.pcapng", "reset-after-silence.pcap",
+    "stopped-then-killed-clean-session.pcapng", "stopped-then-killed.pcap",
+    "takeover-in-flight.pcapng", "will-after-kill.pcap", "zombie-past-keep-alive.pcapng",
   ]
 
   @Test(arguments: faultFree)

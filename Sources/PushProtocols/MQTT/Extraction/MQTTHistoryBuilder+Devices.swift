@@ -74,21 +74,29 @@ extension MQTTHistoryBuilder {
       }
     }
     if !isFirst, progress.resubscribes { subscribesByItself = true }
+    var isFirstWord = true
     for (position, item) in packets.enumerated() where item.direction == .toServer {
+      // What it says first, once it is let in, its app had asked for before.
+      if position > 0, isFirstWord, case .subscribe = item.packet {
+        isFirstWord = !story.publishes(between: session.connackMoment, and: item.moment)
+      } else if position > 0 {
+        isFirstWord = false
+      }
+      let time = isFirstWord && position > 0 ? connect : actionTime(item.moment)
       add(
-        item, session.marks[position], number, node, subscribesByItself: subscribesByItself,
-        &progress)
+        item, at: time, session.marks[position], number, node,
+        subscribesByItself: subscribesByItself, &progress)
     }
     addSilences(number, node)
     addLosses(number, node)
+    noteOddities(number, node)
     for (moment, text) in session.recording.trouble { note(moment, text, node) }
   }
 
   private mutating func add(
-    _ item: MQTTRecordedPacket, _ mark: MQTTMark, _ number: Int, _ node: NodeID,
-    subscribesByItself: Bool, _ progress: inout Progress
+    _ item: MQTTRecordedPacket, at time: Instant, _ mark: MQTTMark, _ number: Int,
+    _ node: NodeID, subscribesByItself: Bool, _ progress: inout Progress
   ) {
-    let time = actionTime(item.moment)
     switch item.packet {
     case .subscribe(let subscribe):
       for wanted in subscribe.subscriptions {
@@ -114,7 +122,9 @@ extension MQTTHistoryBuilder {
       addPublish(publish, item, mark, number, node, &progress)
     case .disconnect(let disconnect):
       step(time, node, .disconnect)
-      if disconnect.reasonCode == .disconnectWithWill {
+      if disconnect.reasonCode == .disconnectWithWill,
+        story.sessions[number].connect.will != nil
+      {
         note(item.moment, "DISCONNECT that asks for the will", node)
       }
       if disconnect.properties.sessionExpiryInterval != nil {
@@ -140,7 +150,7 @@ extension MQTTHistoryBuilder {
     }
     let submission = Submission(
       publication: numbers[index], topic: topic(publish.topic), quality: publish.qos.rawValue,
-      retain: publish.retain,
+      retain: isRetained(index),
       expiry: publication.expiry.map { .seconds(UInt64($0)) } ?? .forever)
     step(actionTime(item.moment), node, .submit(submission))
   }
@@ -187,8 +197,7 @@ extension MQTTHistoryBuilder {
   ) -> Standing {
     let recording = story.sessions[number].recording
     let answer = recording.ends.first { $0.direction == .toServer }
-    let silence = MQTTUnresponsiveness.find(
-      in: story.sessions[number], threshold: threshold, end: story.end)
+    let silence = unresponsiveness(of: number)
     if let last = silence.asleep.last, last.until == nil {
       // It never read what it was sent, the end of the connection included.
       let moment = answer?.moment ?? end.moment
@@ -245,13 +254,16 @@ extension MQTTHistoryBuilder {
   }
 
   private mutating func addSilences(_ number: Int, _ node: NodeID) {
-    let found = MQTTUnresponsiveness.find(
-      in: story.sessions[number], threshold: threshold, end: story.end)
+    let found = unresponsiveness(of: number)
     for silence in found.asleep {
-      // Between its last sign of life and the arrival of what it did not react to.
-      let arrival = arrivalTime(silence.since) - .microseconds(1)
+      // Between its last sign of life and the arrival of what it did not react to, which in a run
+      // may come as soon as it was submitted: servers hold small packets back, machines don't.
+      var arrival = arrivalTime(silence.since) - .microseconds(1)
+      if let submitted = submission(of: silence.since, in: number) {
+        arrival = min(arrival, story.time(submitted))
+      }
       let before = silence.lastReaction.map { clientTime($0) } ?? .start
-      let from = before < arrival ? before + (arrival - before) / 2 : arrival
+      let from = before < arrival ? before + (arrival - before) / 2 : before + .microseconds(1)
       step(
         from, node, .sleep, "frame \(silence.since.frame): TCP takes it, nobody reacts")
       if let until = silence.until {
@@ -261,6 +273,48 @@ extension MQTTHistoryBuilder {
     for moment in found.awake {
       note(moment, "the client runs, and holds an acknowledgement back", node)
     }
+  }
+
+  /// What shows that this connection can't be repeated to the letter.
+  private mutating func noteOddities(_ number: Int, _ node: NodeID) {
+    let recording = story.sessions[number].recording
+    if let late = recording.packets.first(where: { $0.direction == .toServer && $0.peerHadClosed })
+    {
+      note(
+        late.moment,
+        "written after the server had closed: how much gets out before RST comes is chance", node)
+    }
+    for item in recording.packets where item.direction == .toClient {
+      switch item.packet {
+      case .puback(let answer) where answer.reasonCode.isFailure,
+        .pubrec(let answer) where answer.reasonCode.isFailure:
+        note(item.moment, "the server refused a publication")
+      case .suback(let answer) where answer.reasonCodes.contains(where: \.isFailure):
+        note(item.moment, "the server refused a subscription", node)
+      case .connect, .connack, .publish, .puback, .pubrec, .pubrel, .pubcomp, .subscribe, .suback,
+        .unsubscribe, .unsuback, .pingreq, .pingresp, .disconnect, .auth:
+        break
+      }
+    }
+  }
+
+  private func unresponsiveness(of number: Int) -> MQTTUnresponsiveness.Finding {
+    MQTTUnresponsiveness.find(
+      in: story.sessions[number], threshold: threshold,
+      usual: max(measure.clientReaction, measure.rtt), end: story.end)
+  }
+
+  /// When the message that the server sent at that moment had been published.
+  private func submission(of moment: Moment, in number: Int) -> Moment? {
+    let session = story.sessions[number]
+    for (position, item) in session.recording.packets.enumerated()
+    where item.moment == moment && item.direction == .toClient {
+      if case .publication(let mark) = session.marks[position] {
+        let publication = story.publications[mark]
+        if publication.session != nil { return publication.moment }
+      }
+    }
+    return nil
   }
 
   private mutating func addLosses(_ number: Int, _ node: NodeID) {
@@ -279,25 +333,47 @@ extension MQTTHistoryBuilder {
   ) {
     let recording = story.sessions[number].recording
     let other = recording.packets.filter { $0.direction != direction }
-    let heard = other.contains {
-      $0.moment.time > span.from.time && $0.moment.time < span.lastRepetition.time
-    }
-    // Back when the other end is heard again, on this connection or on the next.
-    var candidates = [span.healed].compactMap(\.self)
-    candidates += other.map(\.moment).filter { $0.time > span.lastRepetition.time }
-    candidates += recording.ends.filter { $0.direction != direction }.map(\.moment)
-      .filter { $0.time > span.lastRepetition.time }
-    candidates += story.sessions.indices.filter { nodes[$0] == node }
-      .map { story.sessions[$0].recording.began }.filter { $0.time > span.from.time }
-    let back = candidates.min { $0.time < $1.time }
     let before = other.last { $0.moment.time < span.from.time }?.moment ?? recording.began
     let from = serverTime(before) + (span.from.time - before.time) / 2
+    let shown =
+      "frames \(span.from.frame)–\(span.lastRepetition.frame): "
+      + "\(span.repetitions) retransmissions"
+    if let healed = span.healed {
+      // Did the last repetition bring the acknowledgement about, or did the other end come through
+      // with one of its own? Then all the time only its packets were lost.
+      let answered =
+        healed.time - span.lastRepetition.time < max(.milliseconds(50), measure.rtt * 4)
+      let both: LossDirection = direction == .toClient ? .toServer : .toClient
+      let passed = answered ? span.lastRepetition : healed
+      let sent = story.time(span.from) - measure.toServer / 2
+      let until = lastRepetition(of: sent, before: story.time(passed) + .milliseconds(20))
+      fault(
+        .lose(answered ? .both : both, for: max(until - from, .microseconds(1))), node, at: from,
+        shown)
+      return
+    }
+    // It never came through: back when the other end is heard again, on this connection or the
+    // next.
+    var candidates = other.map(\.moment) + recording.ends.map(\.moment)
+    candidates += story.sessions.indices.filter { nodes[$0] == node }
+      .map { story.sessions[$0].recording.began }
+    let back = candidates.filter { $0.time > span.lastRepetition.time }
+      .min { $0.time < $1.time }
     let until = back.map { clientTime($0) - .milliseconds(1) } ?? history.end
-    let lost: LossDirection =
-      heard ? (direction == .toClient ? .toClient : .toServer) : .both
-    fault(
-      .lose(lost, for: until - from), node, at: from,
-      "frames \(span.from.frame)–\(span.lastRepetition.frame): \(span.repetitions) retransmissions")
+    fault(.lose(.both, for: max(until - from, .microseconds(1))), node, at: from, shown)
+  }
+
+  /// Just before a run repeats, for the last time before `limit`, what it sent at `sent`: real
+  /// stacks keep another measure of the round trip than the simulated one (RTT + 200 ms,
+  /// doubling), and a path that heals between two repetitions heals only with the later one.
+  private func lastRepetition(of sent: Instant, before limit: Instant) -> Instant {
+    var wait = measure.rtt + .milliseconds(200)
+    var next = sent + wait
+    while next + wait * 2 <= limit {
+      wait = wait * 2
+      next = next + wait
+    }
+    return next - .milliseconds(1)
   }
 
   // MARK: - Parameters

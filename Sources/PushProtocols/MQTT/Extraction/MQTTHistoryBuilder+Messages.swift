@@ -10,8 +10,10 @@ extension MQTTHistoryBuilder {
     for number in included {
       let session = story.sessions[number]
       for (position, item) in session.recording.packets.enumerated() {
+        // What a device got from publishers that are not in this scenario is another story.
+        guard isTold(session.marks[position]) else { continue }
         let publication = publication(of: session.marks[position])
-        append(item, publication, nodes[number])
+        append(asTold(item, session.marks[position]), publication, session, nodes[number])
         ledger.see(item, publication, device: receiver(for: nodes[number]))
       }
     }
@@ -25,6 +27,25 @@ extension MQTTHistoryBuilder {
     return NodeID(device: devices.firstIndex { $0.identity == identity } ?? node.device)
   }
 
+  /// A retained message that the scenario submits as an ordinary one is compared as one.
+  private func asTold(_ item: MQTTRecordedPacket, _ mark: MQTTMark) -> MQTTRecordedPacket {
+    guard case .publish(var publish) = item.packet, item.direction == .toServer,
+      case .publication(let index) = mark
+    else { return item }
+    publish.retain = isRetained(index)
+    var told = item
+    told.packet = .publish(publish)
+    return told
+  }
+
+  private func isTold(_ mark: MQTTMark) -> Bool {
+    switch mark {
+    case .nothing: true
+    case .publication(let index): numbers[index] > 0
+    case .will(let session): !nodes[session].isServer
+    }
+  }
+
   private func publication(of mark: MQTTMark) -> UInt16 {
     switch mark {
     case .nothing: 0
@@ -36,7 +57,8 @@ extension MQTTHistoryBuilder {
 
   /// SUBSCRIBE and its kin hold several filters on the wire; the machines send one each.
   private mutating func append(
-    _ item: MQTTRecordedPacket, _ publication: UInt16, _ node: NodeID
+    _ item: MQTTRecordedPacket, _ publication: UInt16, _ session: MQTTStorySession,
+    _ node: NodeID
   ) {
     var texts: [String]
     switch item.packet {
@@ -51,6 +73,10 @@ extension MQTTHistoryBuilder {
     case .unsuback(let unsuback):
       texts = unsuback.reasonCodes.map { MQTTComparableText.answer(.unsuback, $0) }
       if texts.isEmpty { texts = [item.packet.type.name] }
+    case .disconnect(let goodbye)
+    where goodbye.reasonCode == .disconnectWithWill && session.connect.will == nil:
+      // Asks for a will that there is not: an ordinary goodbye.
+      texts = [item.packet.type.name]
     case .connect, .connack, .publish, .puback, .pubrec, .pubrel, .pubcomp, .pingreq, .pingresp,
       .disconnect, .auth:
       texts = [MQTTComparableText.of(item.packet, publication: publication)]

@@ -72,6 +72,7 @@ struct MQTTHistoryBuilder {
     for index in devices.indices { addDevice(index) }
     addUnseenSubmissions()
     addRestarts()
+    addServerParameters()
     for (moment, text) in story.leftOut { note(moment, text) }
     for (moment, text) in episodes.unmodelled { note(moment, text) }
     settleSteps()
@@ -217,7 +218,7 @@ struct MQTTHistoryBuilder {
       }
       let submission = Submission(
         publication: numbers[index], topic: topic(publication.topic),
-        quality: publication.quality, retain: publication.retain,
+        quality: publication.quality, retain: isRetained(index),
         expiry: publication.expiry.map { .seconds(UInt64($0)) } ?? .forever)
       step(time, node, .submit(submission), "its publisher is not in the capture")
     }

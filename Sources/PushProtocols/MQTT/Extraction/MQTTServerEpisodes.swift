@@ -68,7 +68,11 @@ struct MQTTServerEpisodes {
     }
     if rival { return .takenOver }
     let bound = Nanoseconds.seconds(UInt64(session.keepAlive)) * 3 / 2
-    let silent = end.moment.time - session.lastClientPacket.time
+    let heard =
+      session.recording.packets.last {
+        $0.direction == .toServer && $0.moment.frame < end.moment.frame
+      }?.moment ?? session.recording.began
+    let silent = end.moment.time - heard.time
     if bound > .zero, silent + .milliseconds(200) >= bound {
       return .keepAlive(late: silent - bound)
     }
@@ -102,7 +106,8 @@ struct MQTTServerEpisodes {
       else { continue }
       let over = story.sessions[old].over ?? story.sessions[old].lastClientPacket
       if let index = restarts.lastIndex(where: {
-        $0.moment.time >= over.time && $0.moment.time <= session.connackMoment.time
+        $0.moment.time >= story.sessions[old].connackMoment.time
+          && $0.moment.time <= session.connackMoment.time
       }) {
         restarts[index].wiped = true
         continue

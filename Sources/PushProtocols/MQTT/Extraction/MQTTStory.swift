@@ -162,6 +162,11 @@ struct MQTTStory {
     }
   }
 
+  /// Whether anybody published something between the two.
+  func publishes(between a: Moment, and b: Moment) -> Bool {
+    publications.contains { $0.moment.frame > a.frame && $0.moment.frame < b.frame }
+  }
+
   /// How long after the start of the capture.
   func time(_ moment: Moment) -> Instant {
     Instant(nanoseconds: (moment.time - origin).count)

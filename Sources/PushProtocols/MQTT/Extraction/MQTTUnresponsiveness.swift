@@ -18,13 +18,16 @@ struct MQTTUnresponsiveness {
     var awake: [Moment] = []
   }
 
-  /// - Parameter threshold: how late a reaction may be and still be one of a program that runs.
+  /// - Parameters:
+  ///   - threshold: how late a reaction may be and still be one of a program that runs.
+  ///   - usual: how long a reaction takes; one that did not come in a few times that before the
+  ///     capture ended was not going to.
   static func find(
-    in session: MQTTStorySession, threshold: Nanoseconds, end: Moment
+    in session: MQTTStorySession, threshold: Nanoseconds, usual: Nanoseconds, end: Moment
   ) -> Finding {
     var finder = Finder(threshold: threshold)
     for item in session.recording.packets { finder.see(item) }
-    finder.finish(session.recording, end: end)
+    finder.finish(session, usual: usual, end: end)
     return finder.finding
   }
 
@@ -75,17 +78,20 @@ struct MQTTUnresponsiveness {
         MQTTUnresponsiveness(since: owed.first, lastReaction: owed.before, until: wake))
     }
 
-    mutating func finish(_ recording: MQTTRecording, end: Moment) {
-      guard let owed = owedSince else { return }
-      if let stirred {
-        finding.awake.append(stirred)
+    mutating func finish(_ session: MQTTStorySession, usual: Nanoseconds, end: Moment) {
+      guard let owed = owedSince, session.goodbye == nil else { return }
+      let recording = session.recording
+      if let stirred { finding.awake.append(stirred) }
+      // Nobody can answer on a connection that the server has closed.
+      if let closed = recording.ends.first, closed.direction == .toClient,
+        closed.moment.frame < owed.first.frame
+      {
         return
       }
       // Where TCP did not take it either, it is the path that is to blame.
       let flow = recording.flows[Int(Direction.toClient.rawValue)]
       if let since = flow.unacknowledgedSince, since.time <= owed.first.time { return }
-      let over = recording.ends.first { $0.direction == .toServer }?.moment ?? end
-      guard over.time - owed.first.time > threshold else { return }
+      if recording.ends.isEmpty, end.time - owed.first.time <= usual * 4 { return }
       finding.asleep.append(
         MQTTUnresponsiveness(since: owed.first, lastReaction: owed.before, until: nil))
     }
