@@ -73,6 +73,19 @@ import Timeline
     #expect(run.times(of: .wrote(.client)).count == 2)
   }
 
+  @Test func `what follows a segment for a closed socket is dropped and waits for nobody`() {
+    // Four acknowledgements are on their way to a device that has closed already. The first is
+    // answered with RST and never counts as arrived, so the others have nothing to wait for.
+    var run = ToyRun(notesAt: [.seconds(2), .seconds(2), .seconds(2), .seconds(2)])
+    run.scenario.steps.append(Step(.start + .milliseconds(2_001), run.phone, .disconnect))
+    run.options.calm = false
+    run.options.until = .start + .minutes(1)
+    run.options.eventLimit = 10_000
+    let summary = run.run()
+    #expect(run.bench.ledger.inconclusive == nil)
+    #expect(summary.events < 100)
+  }
+
   @Test func `a sleeping device's kernel acknowledges what its program reads only later`() {
     var run = ToyRun(ping: .seconds(1))
     run.scenario.steps.append(
