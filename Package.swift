@@ -70,6 +70,12 @@ let package = Package(
     .executableTarget(
       name: "CaptureSpeed", dependencies: ["Capture", "Wire"], path: "Benchmarks/CaptureSpeed",
       swiftSettings: strict),
+    // The allocation counter stands in for malloc, so only benchmarks may link it.
+    .target(name: "CAllocations", path: "Benchmarks/CAllocations"),
+    .executableTarget(
+      name: "SimulationSpeed",
+      dependencies: ["CAllocations", "Custody", "PushProtocols", "Simulation"],
+      path: "Benchmarks/SimulationSpeed", swiftSettings: strict),
     tests("TimelineTests", ["Timeline"]),
     tests("ReportingTests", ["Reporting", "Timeline"]),
     tests("TidyTests", []),
