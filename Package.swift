@@ -24,6 +24,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
+// Arrays without copy-on-write for the hot loop: no uniqueness checks, no accidental copies.
+let containers = Target.Dependency.product(
+  name: "BasicContainers", package: "swift-collections")
+
 let package = Package(
   name: "PushBench",
   products: [
@@ -31,7 +35,8 @@ let package = Package(
     .executable(name: "pushbench", targets: ["PushBenchCommand"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
   ],
   targets: [
     // Bytes and instants.
@@ -44,7 +49,7 @@ let package = Package(
       name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
     layer("Capture", ["CPcap", "Timeline", "Wire"]),
     // Virtual time, machines, transport, scenarios, faults.
-    layer("Simulation", ["Timeline", "Custody"]),
+    layer("Simulation", ["Timeline", "Custody", containers]),
     // One folder a protocol: codec, observation of captures, machines.
     layer("PushProtocols", ["Timeline", "Wire", "Custody", "Simulation"]),
     // Captures to sessions, deliveries and findings.

@@ -6,7 +6,7 @@ import Simulation
 /// Runs the standard scenarios over and over and prints, for each: events a run, runs a second,
 /// nanoseconds and heap allocations an event. With `--check` it fails when an event allocates.
 ///
-/// usage: SimulationSpeed [--check] [--runs N]
+/// usage: SimulationSpeed [--check] [--runs N] [--only WORD]   (scenarios whose source holds WORD)
 @main
 struct SimulationSpeed {
   static func main() {
@@ -16,9 +16,13 @@ struct SimulationSpeed {
     if let at = arguments.firstIndex(of: "--runs"), at + 1 < arguments.count {
       runs = Int(arguments[at + 1]) ?? runs
     }
+    var only = ""
+    if let at = arguments.firstIndex(of: "--only"), at + 1 < arguments.count {
+      only = arguments[at + 1]
+    }
     var failed = false
     for model in ProtocolCatalog.all {
-      for scenario in model.standardScenarios {
+      for scenario in model.standardScenarios where only.isEmpty || scenario.source.contains(only) {
         guard let bench = model.makeBench(scenario.client, scenario.server) else { continue }
         failed = measure(scenario, bench, runs: runs) > 0 || failed
       }

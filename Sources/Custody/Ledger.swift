@@ -8,7 +8,7 @@ public struct NodeID: Hashable, Comparable, Sendable, BitwiseCopyable {
   @inlinable public init(_ index: UInt16) { self.index = index }
   @inlinable public init(device: Int) { self.index = UInt16(truncatingIfNeeded: device &+ 1) }
 
-  public static let server = NodeID(0)
+  @inlinable public static var server: NodeID { NodeID(0) }
   @inlinable public var isServer: Bool { index == 0 }
   /// Position among the devices, from 0. Only for devices.
   @inlinable public var device: Int { Int(index) &- 1 }

@@ -1,3 +1,4 @@
+public import BasicContainers
 public import Custody
 public import Timeline
 
@@ -133,11 +134,10 @@ public enum GiveUpReason: UInt8, Hashable, Sendable, BitwiseCopyable {
 /// The effects of one input, in order. Reused for the whole run, so that a step allocates nothing.
 @frozen
 public struct Effects<Message: WireMessage>: ~Copyable {
-  @usableFromInline var list: [Effect<Message>]
+  @usableFromInline var list: UniqueArray<Effect<Message>>
 
   @inlinable public init() {
-    list = []
-    list.reserveCapacity(64)
+    list = UniqueArray(minimumCapacity: 64)
   }
 
   @inlinable public mutating func append(_ effect: Effect<Message>) { list.append(effect) }

@@ -9,9 +9,9 @@ public struct Nanoseconds: Hashable, Comparable, Sendable, BitwiseCopyable {
 
   @inlinable public init(_ count: UInt64) { self.count = count }
 
-  public static let zero = Nanoseconds(0)
+  @inlinable public static var zero: Nanoseconds { Nanoseconds(0) }
   /// Longer than anything: "never".
-  public static let forever = Nanoseconds(.max)
+  @inlinable public static var forever: Nanoseconds { Nanoseconds(.max) }
 
   @inlinable public static func microseconds(_ n: UInt64) -> Self { .init(scaled(n, 1_000)) }
   @inlinable public static func milliseconds(_ n: UInt64) -> Self { .init(scaled(n, 1_000_000)) }
@@ -49,9 +49,9 @@ public struct Instant: Hashable, Comparable, Sendable, BitwiseCopyable {
   @inlinable public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
   /// The epoch itself.
-  public static let start = Instant(nanoseconds: 0)
+  @inlinable public static var start: Instant { Instant(nanoseconds: 0) }
   /// Later than anything: "never".
-  public static let never = Instant(nanoseconds: .max)
+  @inlinable public static var never: Instant { Instant(nanoseconds: .max) }
 
   @inlinable public static func < (a: Self, b: Self) -> Bool { a.nanoseconds < b.nanoseconds }
 

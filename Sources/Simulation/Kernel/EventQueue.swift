@@ -1,3 +1,4 @@
+public import BasicContainers
 public import Custody
 public import Timeline
 
@@ -59,7 +60,7 @@ struct Event<Message: WireMessage>: BitwiseCopyable {
 /// The order of insertion is what makes equal times deterministic.
 @frozen
 @usableFromInline
-struct EventQueue<Message: WireMessage> {
+struct EventQueue<Message: WireMessage>: ~Copyable {
   @usableFromInline
   struct Slot: BitwiseCopyable {
     @usableFromInline var time: UInt64
@@ -77,16 +78,12 @@ struct EventQueue<Message: WireMessage> {
     }
   }
 
-  @usableFromInline var heap: [Slot] = []
-  @usableFromInline var events: [Event<Message>] = []
-  @usableFromInline var free: [UInt32] = []
+  @usableFromInline var heap = UniqueArray<Slot>(minimumCapacity: 256)
+  @usableFromInline var events = UniqueArray<Event<Message>>(minimumCapacity: 256)
+  @usableFromInline var free = UniqueArray<UInt32>(minimumCapacity: 256)
   @usableFromInline var nextOrder: UInt32 = 0
 
-  @inlinable init() {
-    heap.reserveCapacity(256)
-    events.reserveCapacity(256)
-    free.reserveCapacity(256)
-  }
+  @inlinable init() {}
 
   @inlinable mutating func clear() {
     heap.removeAll(keepingCapacity: true)
@@ -105,11 +102,14 @@ struct EventQueue<Message: WireMessage> {
 
   /// Lets what waits for ever (inputs of a sleeping node) happen now, in its order.
   @inlinable mutating func release(at time: Instant) {
-    let slots = heap
-    heap.removeAll(keepingCapacity: true)
-    for var slot in slots {
-      if slot.time == .max { slot.time = time.nanoseconds }
-      insert(slot)
+    var index = 0
+    while index < heap.count {
+      if heap[index].time == .max {
+        var slot = heap[index]
+        slot.time = time.nanoseconds
+        rise(slot, from: index)
+      }
+      index &+= 1
     }
   }
 
@@ -128,7 +128,11 @@ struct EventQueue<Message: WireMessage> {
 
   @inlinable mutating func insert(_ slot: Slot) {
     heap.append(slot)
-    var child = heap.count &- 1
+    rise(slot, from: heap.count &- 1)
+  }
+
+  @inlinable mutating func rise(_ slot: Slot, from index: Int) {
+    var child = index
     while child > 0 {
       let parent = (child &- 1) >> 1
       let above = heap[parent]

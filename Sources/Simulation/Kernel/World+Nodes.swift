@@ -1,3 +1,4 @@
+public import BasicContainers
 public import Custody
 public import Timeline
 

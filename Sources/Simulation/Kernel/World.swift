@@ -1,3 +1,4 @@
+public import BasicContainers
 public import Custody
 public import Timeline
 
@@ -12,20 +13,20 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
   public typealias Message = Model.Message
 
   @usableFromInline let clientPrototype: Client
-  @usableFromInline var clients: [Client] = []
+  @usableFromInline var clients = UniqueArray<Client>()
   @usableFromInline var server: Server
   @usableFromInline var watcher = Model.Watcher()
   @usableFromInline var effects = Effects<Message>()
   @usableFromInline var queue = EventQueue<Message>()
-  @usableFromInline var links: [Link] = []
+  @usableFromInline var links = UniqueArray<Link>(minimumCapacity: 64)
   @usableFromInline var serverNode = Node()
-  @usableFromInline var deviceNodes: [Node] = []
-  @usableFromInline var devices: [DeviceState] = []
+  @usableFromInline var deviceNodes = UniqueArray<Node>()
+  @usableFromInline var devices = UniqueArray<DeviceState>()
   @usableFromInline var losses: [LossWindow] = []
   /// What apps want to be subscribed to, told again to a program that starts again.
   @usableFromInline var subscriptions: [(device: NodeID, topic: UInt16, quality: UInt8)] = []
   /// Messages written so far by device, side and kind: what message anchors count.
-  @usableFromInline var written: [UInt16] = []
+  @usableFromInline var written = UniqueArray<UInt16>()
   @usableFromInline var armed: [ArmedFault] = []
   @usableFromInline var connectTimes: [Instant] = []
   @usableFromInline var refreshTimes: [Instant] = []
@@ -188,8 +189,8 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
     let count = scenario.devices.count
     clients.removeLast(clients.count - count)
     deviceNodes.removeLast(deviceNodes.count - count)
-    devices = Array(repeating: DeviceState(), count: count)
-    written = Array(repeating: 0, count: count * 64)
+    devices = UniqueArray(repeating: DeviceState(), count: count)
+    written = UniqueArray(repeating: 0, count: count * 64)
   }
 
   @inlinable
@@ -212,9 +213,9 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
   mutating func finishRow(of index: Int) {
     let device = devices[index]
     record.ledger.devices[index].wantsConnection = device.wants
-    for link in links where link.device == NodeID(device: index) {
-      if link.clientBelieves { record.ledger.devices[index].clientBelieves = true }
-      if link.serverBelieves { record.ledger.devices[index].serverBelieves = true }
+    for position in links.indices where links[position].device == NodeID(device: index) {
+      if links[position].clientBelieves { record.ledger.devices[index].clientBelieves = true }
+      if links[position].serverBelieves { record.ledger.devices[index].serverBelieves = true }
     }
     let row = record.ledger.devices[index]
     let valid = lifetimes[index] == .forever || wall(of: .server) < device.credentialExpires
