@@ -58,12 +58,12 @@ struct Link: BitwiseCopyable {
     self.lastActivity = now
   }
 
-  @inlinable func view(_ side: Side) -> EndView { side == .client ? client : server }
-  @inlinable mutating func setView(_ side: Side, _ view: EndView) {
+  @inlinable @inline(__always) func view(_ side: Side) -> EndView { side == .client ? client : server }
+  @inlinable @inline(__always) mutating func setView(_ side: Side, _ view: EndView) {
     if side == .client { client = view } else { server = view }
   }
-  @inlinable func flow(to side: Side) -> Flow { side == .server ? toServer : toClient }
-  @inlinable func peerOver(at side: Side) -> Bool {
+  @inlinable @inline(__always) func flow(to side: Side) -> Flow { side == .server ? toServer : toClient }
+  @inlinable @inline(__always) func peerOver(at side: Side) -> Bool {
     side == .client ? peerOverAtClient : peerOverAtServer
   }
   @inlinable mutating func setPeerOver(at side: Side) {
@@ -87,7 +87,7 @@ struct LossWindow: BitwiseCopyable {
     self.until = until
   }
 
-  @inlinable func loses(device: NodeID, to side: Side, at time: Instant) -> Bool {
+  @inlinable @inline(__always) func loses(device: NodeID, to side: Side, at time: Instant) -> Bool {
     guard device == self.device, from <= time, time < until else { return false }
     switch direction {
     case .both: return true
@@ -136,7 +136,12 @@ struct Node {
     queued.removeAll(keepingCapacity: true)
   }
 
-  @inlinable static func slot(of timer: TimerID) -> Int {
+  /// Nothing stands between an input and the program.
+  @inlinable @inline(__always) func isIdle(at now: Instant) -> Bool {
+    pausedUntil <= now && slowUntil <= now && waiting == 0
+  }
+
+  @inlinable @inline(__always) static func slot(of timer: TimerID) -> Int {
     Int(timer.subject) &* 8 &+ Int(timer.kind & 7)
   }
 

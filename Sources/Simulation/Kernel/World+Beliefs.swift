@@ -9,11 +9,33 @@ extension World {
   @inlinable
   mutating func settleBelief(_ link: LinkID, final: Bool) {
     let index = Int(link.index)
+    var client = false
+    if links[index].client == .open {
+      client = Self.believes(&clients[links[index].device.device], link)
+    }
+    var server = false
+    if links[index].server == .open { server = self.server.believesConnected(on: link) }
+    if !final, client == links[index].clientBelieves, server == links[index].serverBelieves {
+      return
+    }
+    changeBelief(index, client, server, final: final)
+  }
+
+  /// Asked in place (`inout`): a read through the array's subscript would copy the machine, with a
+  /// retain and a release for each of its arrays.
+  @inlinable @inline(__always)
+  static func believes(_ client: inout Client, _ link: LinkID) -> Bool {
+    client.believesConnected(on: link)
+  }
+
+  @inlinable @inline(__always)
+  static func abstractState(_ client: inout Client, _ link: LinkID?) -> UInt16 {
+    client.abstractState(on: link)
+  }
+
+  @inlinable @inline(never)
+  mutating func changeBelief(_ index: Int, _ client: Bool, _ server: Bool, final: Bool) {
     let old = links[index]
-    let client =
-      old.client == .open && clients[old.device.device].believesConnected(on: link)
-    let server = old.server == .open && server.believesConnected(on: link)
-    guard final || client != old.clientBelieves || server != old.serverBelieves else { return }
     links[index].clientBelieves = client
     links[index].serverBelieves = server
     let disagreed = old.clientBelieves != old.serverBelieves
@@ -49,31 +71,43 @@ extension World {
   @inlinable
   mutating func observeStates(device: NodeID, link: LinkID?) {
     let index = device.device
-    let client = clients[index].abstractState(on: link)
+    let client = Self.abstractState(&clients[index], link)
     let server = server.abstractState(on: link)
-    let old = devices[index]
+    let (entersClient, entersServer) = Self.enter(&devices[index], client, server)
     if hasStateAnchors {
-      if client != old.clientState { devices[index].clientState = client }
-      if server != old.serverState { devices[index].serverState = server }
-      if client != old.clientState { strikeAtState(client, of: .client, device: device) }
-      if server != old.serverState { strikeAtState(server, of: .server, device: device) }
-    } else {
-      devices[index].clientState = client
-      devices[index].serverState = server
+      if entersClient { strikeAtState(client, of: .client, device: device) }
+      if entersServer { strikeAtState(server, of: .server, device: device) }
     }
     var view: UInt32 = 0
     if let link {
-      let link = links[Int(link.index)]
-      view = UInt32(link.client.rawValue) | UInt32(link.server.rawValue) << 2
-      if link.toServer.deadFrom <= now { view |= 16 }
-      if link.toClient.floor > now { view |= 32 }
+      let at = Int(link.index)
+      view = UInt32(links[at].client.rawValue) | UInt32(links[at].server.rawValue) << 2
+      if links[at].toServer.deadFrom <= now { view |= 16 }
+      if links[at].toClient.floor > now { view |= 32 }
     }
     if lifetimes[index] != .forever, devices[index].credentialExpires <= trueWall() { view |= 64 }
     var key = UInt32(client) &* 0x85eb_ca6b ^ UInt32(server) &* 0xc2b2_ae35
     key = (key ^ view &* 0x27d4_eb2f) &* 0x9e37_79b1
-    guard key != old.jointKey else { return }
-    record.edges.append((old.jointKey << 5 | old.jointKey >> 27) ^ key)
-    devices[index].jointKey = key
+    if let edge = Self.pass(&devices[index], to: key) { record.edges.append(edge) }
+  }
+
+  @inlinable @inline(__always)
+  static func enter(
+    _ device: inout DeviceState, _ client: UInt16, _ server: UInt16
+  ) -> (client: Bool, server: Bool) {
+    let entered = (client != device.clientState, server != device.serverState)
+    device.clientState = client
+    device.serverState = server
+    return entered
+  }
+
+  /// - Returns: the edge from the last joint state, `nil` when it is still the same.
+  @inlinable @inline(__always)
+  static func pass(_ device: inout DeviceState, to key: UInt32) -> UInt32? {
+    let old = device.jointKey
+    guard key != old else { return nil }
+    device.jointKey = key
+    return (old << 5 | old >> 27) ^ key
   }
 
   // MARK: - Storms
@@ -143,7 +177,7 @@ extension World {
 
   @inlinable
   mutating func receiveCredential(_ event: Event<Message>, _ answer: CredentialAnswer) {
-    guard let event = admitted(event, to: .client), deviceNodes[event.device.device].processUp
+    guard admitted(event, to: .client), deviceNodes[event.device.device].processUp
     else { return }
     let index = event.device.device
     if case .issued(let expires) = answer {

@@ -25,17 +25,17 @@ extension World {
     case .probesFailed:
       giveUp(link: event.link, at: .server, device: event.device)
     case .aborted:
-      if let event = admitted(event, to: .client) { end(event, at: .client, .aborted) }
+      if admitted(event, to: .client) { end(event, at: .client, .aborted) }
     case .timer(let side, let timer):
       fire(event, timer, of: side)
     case .action(let action):
-      if let event = admitted(event, to: .client) { act(action, on: event.device) }
+      if admitted(event, to: .client) { act(action, on: event.device) }
     case .credential(let answer):
       receiveCredential(event, answer)
     case .credentialExpired:
       noteExpiry(of: event.device)
     case .revoked(let upTo):
-      guard let event = admitted(event, to: .server) else { return }
+      guard admitted(event, to: .server) else { return }
       devices[event.device.device].revokedUpTo = upTo
       if serverNode.processUp { tellOfRevocation(event.device) }
     case .launch(let side):
@@ -47,35 +47,41 @@ extension World {
     }
   }
 
-  /// The event if its node can process it now; otherwise it is put back to when the node can,
-  /// behind everything that has come for the node before. Pauses, sleep and slowness all pass here.
-  @inlinable
-  mutating func admitted(_ event: Event<Message>, to side: Side) -> Event<Message>? {
-    if side == .server { return Self.admit(event, &serverNode, now: now, &queue) }
-    return Self.admit(event, &deviceNodes[event.device.device], now: now, &queue)
+  /// Whether the node of the event can process it now; otherwise the event is put back to when the
+  /// node can, behind everything that has come for the node before. Pauses, sleep and slowness all
+  /// pass here.
+  @inlinable @inline(__always)
+  mutating func admitted(_ event: Event<Message>, to side: Side) -> Bool {
+    if side == .server {
+      if !event.deferred, serverNode.isIdle(at: now) { return true }
+      return Self.admit(event, &serverNode, now: now, &queue)
+    }
+    let index = event.device.device
+    if !event.deferred, deviceNodes[index].isIdle(at: now) { return true }
+    return Self.admit(event, &deviceNodes[index], now: now, &queue)
   }
 
   @inlinable
   static func admit(
     _ event: Event<Message>, _ node: inout Node, now: Instant, _ queue: inout EventQueue<Message>
-  ) -> Event<Message>? {
+  ) -> Bool {
     var at = now
     if event.deferred {
       node.waiting &-= 1
-      if node.pausedUntil <= now { return event }
+      if node.pausedUntil <= now { return true }
       at = node.pausedUntil
     } else {
       if node.pausedUntil > now { at = node.pausedUntil }
       if node.slowUntil > now { at = max(at, now + node.slowBy) }
       if node.waiting > 0 { at = max(at, node.floor) }
-      if at == now, node.waiting == 0 { return event }
+      if at == now, node.waiting == 0 { return true }
     }
     var later = event
     later.deferred = true
     node.waiting &+= 1
     node.floor = at
     queue.push(later, at: at)
-    return nil
+    return false
   }
 
   // MARK: - Driving a machine
@@ -197,7 +203,7 @@ extension World {
     } else {
       due = Self.isDue(slot, event, &deviceNodes[event.device.device], now: now, &queue)
     }
-    guard due, let event = admitted(event, to: side) else { return }
+    guard due, admitted(event, to: side) else { return }
     // While it waited for its node, the timer may have been set anew or cancelled.
     if side == .server {
       guard serverNode.deadlines[slot] <= now else { return }
@@ -275,7 +281,7 @@ extension World {
         .action(step.action, reached: false), device: step.node, at: now, ledger: &record.ledger)
       return
     }
-    if let event = admitted(event, to: .client) { act(step.action, on: event.device) }
+    if admitted(event, to: .client) { act(step.action, on: event.device) }
   }
 
   @inlinable

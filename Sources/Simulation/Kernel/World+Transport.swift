@@ -18,7 +18,7 @@ extension World {
     return false
   }
 
-  @inlinable
+  @inlinable @inline(__always)
   func isUp(_ side: Side, _ device: NodeID) -> (host: Bool, process: Bool) {
     side == .server
       ? (serverNode.hostUp, serverNode.processUp)
@@ -69,7 +69,7 @@ extension World {
   @inlinable
   mutating func conclude(_ event: Event<Message>) {
     let index = Int(event.link.index)
-    guard let event = admitted(event, to: .client), links[index].client == .opening,
+    guard admitted(event, to: .client), links[index].client == .opening,
       deviceNodes[event.device.device].processUp
     else { return }
     if case .connected = event.what {
@@ -135,7 +135,7 @@ extension World {
   }
 
   /// Numbers a segment of a flow.
-  @inlinable
+  @inlinable @inline(__always)
   mutating func enqueue(_ index: Int, to side: Side, departed: Instant) -> UInt32 {
     if side == .server {
       links[index].toServer.sent &+= 1
@@ -153,7 +153,7 @@ extension World {
 
   /// Nothing of the flow arrives before what was sent earlier.
   /// - Returns: the time, put off as far as that demands.
-  @inlinable
+  @inlinable @inline(__always)
   mutating func raiseFloor(_ index: Int, to side: Side, _ time: Instant) -> Instant {
     if side == .server {
       links[index].toServer.floor = max(links[index].toServer.floor, time)
@@ -208,8 +208,30 @@ extension World {
   // MARK: - Arriving
 
   /// Whether the segment can be taken now; if not, it has been put back or dropped.
-  @inlinable
+  @inlinable @inline(__always)
   mutating func passes(
+    _ event: Event<Message>, to side: Side, _ sequence: UInt32, _ attempt: UInt8
+  ) -> Bool {
+    let index = Int(event.link.index)
+    if losses.isEmpty {
+      // The usual case, decided by four comparisons and without a copy.
+      if side == .server {
+        if sequence == links[index].toServer.arrived &+ 1, serverNode.hostUp,
+          event.departed < links[index].toServer.deadFrom
+        {
+          return true
+        }
+      } else if sequence == links[index].toClient.arrived &+ 1,
+        deviceNodes[event.device.device].hostUp, event.departed < links[index].toClient.deadFrom
+      {
+        return true
+      }
+    }
+    return passesAfterAll(event, to: side, sequence, attempt)
+  }
+
+  @inlinable @inline(never)
+  mutating func passesAfterAll(
     _ event: Event<Message>, to side: Side, _ sequence: UInt32, _ attempt: UInt8
   ) -> Bool {
     let index = Int(event.link.index)
@@ -357,7 +379,7 @@ extension World {
         ledger: &record.ledger)
       if tracing { note(.arrived(side), device: event.device, link: event.link, message: message) }
     }
-    guard let event = admitted(event, to: side), links[index].view(side) == .open else { return }
+    guard admitted(event, to: side), links[index].view(side) == .open else { return }
     record.mix(
       now.nanoseconds << 16 ^ UInt64(message.publication) << 8
         ^ UInt64(message.kind) << 1 | UInt64(side.rawValue))
@@ -441,7 +463,7 @@ extension World {
         return
       }
     }
-    if let event = admitted(event, to: side) { end(event, at: side, .finished) }
+    if admitted(event, to: side) { end(event, at: side, .finished) }
   }
 
   @inlinable
@@ -453,7 +475,7 @@ extension World {
       else { return }
       links[index].setPeerOver(at: side)
     }
-    if let event = admitted(event, to: side) { end(event, at: side, .reset) }
+    if admitted(event, to: side) { end(event, at: side, .reset) }
   }
 
   /// The program of `side` learns that its connection is over.
@@ -481,6 +503,6 @@ extension World {
   mutating func giveUp(link: LinkID, at side: Side, device: NodeID) {
     guard links[Int(link.index)].view(side) == .open else { return }
     let event = Event<Message>(.probesFailed, device: device, link: link)
-    if let event = admitted(event, to: side) { end(event, at: side, .timedOut) }
+    if admitted(event, to: side) { end(event, at: side, .timedOut) }
   }
 }
