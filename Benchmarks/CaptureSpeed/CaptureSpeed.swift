@@ -6,14 +6,22 @@ import Wire
 ///     swift run -c release CaptureSpeed FILE [RUNS]
 @main
 enum CaptureSpeed {
-  static func main() throws {
+  static func main() {
     let arguments = CommandLine.arguments
     guard arguments.count > 1 else { return print("usage: CaptureSpeed FILE [RUNS]") }
     let runs = arguments.count > 2 ? Int(arguments[2]) ?? 1 : 1
+    do throws(CaptureError) {
+      try measure(arguments[1], runs)
+    } catch {
+      print(error)
+    }
+  }
+
+  private static func measure(_ path: String, _ runs: Int) throws(CaptureError) {
     for _ in 0..<runs {
       let sink = CountingSink()
       let start = ContinuousClock.now
-      let summary = try CaptureFile(path: arguments[1]).read(into: sink)
+      let summary = try CaptureFile(path: path).read(into: sink)
       let seconds = start.duration(to: .now) / .seconds(1)
       let packets = Double(summary.packets) / seconds
       let bytes = Double(summary.bytes) / seconds

@@ -37,91 +37,84 @@ struct FlowKey: Equatable, BitwiseCopyable {
   }
 }
 
-/// Finds a connection's slot by its four-tuple: open addressing, keys compared in full.
+/// Finds a connection's slot by its four-tuple: open addressing over 8-byte entries, which fit a
+/// near cache for thousands of connections. The caller compares the keys, in full, where it keeps
+/// them.
 ///
 /// Never iterated, so its per-run seed reaches no output.
 struct FlowTable {
+  /// Half of a hash, and a slot plus one; 0 when empty.
   private struct Entry {
-    var key: FlowKey
-    var hash: UInt64
-    /// `-1` when the entry is empty.
-    var slot: Int32
+    var hash: UInt32 = 0
+    var slotPlusOne: UInt32 = 0
   }
 
-  private var entries: [Entry]
-  private var mask: Int
+  private var entries = [Entry](repeating: Entry(), count: 64)
+  private var mask = 63
   private(set) var count = 0
   private let seed: UInt64
-
-  private static let empty = Entry(
-    key: FlowKey(first: IPAddress(), second: IPAddress(), firstPort: 0, secondPort: 0), hash: 0,
-    slot: -1)
 
   init() {
     // `Hasher` is seeded for each process by the standard library.
     var hasher = Hasher()
     hasher.combine(0x5EED)
     seed = UInt64(bitPattern: Int64(hasher.finalize())) | 1
-    entries = Array(repeating: Self.empty, count: 64)
-    mask = 63
   }
 
-  func slot(of key: FlowKey) -> Int? {
-    let hash = key.hash(seed: seed)
-    var at = Int(truncatingIfNeeded: hash) & mask
-    while true {
-      if entries[at].slot < 0 { return nil }
-      if entries[at].hash == hash, entries[at].key == key { return Int(entries[at].slot) }
+  /// What the other functions want to know of a key.
+  func hash(_ key: FlowKey) -> UInt32 { UInt32(truncatingIfNeeded: key.hash(seed: seed)) }
+
+  /// The slot of a key, or -1.
+  ///
+  /// - Parameter matches: whether the connection in a slot has that key.
+  @inline(__always)
+  func slot(_ hash: UInt32, _ matches: (Int) -> Bool) -> Int {
+    var at = Int(hash) & mask
+    while entries[at].slotPlusOne != 0 {
+      let slot = Int(entries[at].slotPlusOne) - 1
+      if entries[at].hash == hash, matches(slot) { return slot }
       at = (at + 1) & mask
     }
+    return -1
   }
 
-  /// Inserts or replaces.
-  mutating func set(_ key: FlowKey, slot: Int) {
+  /// The key must not be there yet.
+  mutating func insert(_ hash: UInt32, slot: Int) {
     if count * 3 >= entries.count * 2 { grow() }
-    insert(Entry(key: key, hash: key.hash(seed: seed), slot: Int32(slot)))
+    count += 1
+    insert(Entry(hash: hash, slotPlusOne: UInt32(slot + 1)))
   }
 
   private mutating func insert(_ entry: Entry) {
-    var at = Int(truncatingIfNeeded: entry.hash) & mask
-    while entries[at].slot >= 0 {
-      if entries[at].hash == entry.hash, entries[at].key == entry.key {
-        entries[at].slot = entry.slot
-        return
-      }
-      at = (at + 1) & mask
-    }
+    var at = Int(entry.hash) & mask
+    while entries[at].slotPlusOne != 0 { at = (at + 1) & mask }
     entries[at] = entry
-    count += 1
   }
 
   private mutating func grow() {
     let old = entries
-    entries = Array(repeating: Self.empty, count: old.count * 2)
+    entries = Array(repeating: Entry(), count: old.count * 2)
     mask = entries.count - 1
-    count = 0
-    for entry in old where entry.slot >= 0 { insert(entry) }
+    for entry in old where entry.slotPlusOne != 0 { insert(entry) }
   }
 
-  mutating func remove(_ key: FlowKey) {
-    let hash = key.hash(seed: seed)
-    var at = Int(truncatingIfNeeded: hash) & mask
-    while entries[at].slot >= 0, entries[at].hash != hash || entries[at].key != key {
-      at = (at + 1) & mask
+  mutating func remove(_ hash: UInt32, slot: Int) {
+    var hole = Int(hash) & mask
+    while entries[hole].slotPlusOne != UInt32(slot + 1) {
+      precondition(entries[hole].slotPlusOne != 0, "only what was inserted is removed")
+      hole = (hole + 1) & mask
     }
-    guard entries[at].slot >= 0 else { return }
     count -= 1
     // Moves later entries of the run back, so that no search stops early at the hole.
-    var hole = at
-    var probe = (at + 1) & mask
-    while entries[probe].slot >= 0 {
-      let home = Int(truncatingIfNeeded: entries[probe].hash) & mask
+    var probe = (hole + 1) & mask
+    while entries[probe].slotPlusOne != 0 {
+      let home = Int(entries[probe].hash) & mask
       if (probe - home) & mask >= (probe - hole) & mask {
         entries[hole] = entries[probe]
         hole = probe
       }
       probe = (probe + 1) & mask
     }
-    entries[hole] = Self.empty
+    entries[hole] = Entry()
   }
 }

@@ -24,14 +24,15 @@ struct TCPReassembler {
     if !lingering.isEmpty { endLingering(at: moment, &books) }
     if !buried.isEmpty { forgetBuried(at: moment, books.limits) }
     let (key, fromFirst) = FlowKey.of(segment)
-    var slot = table.slot(of: key) ?? -1
+    let hash = table.hash(key)
+    var slot = table.slot(hash) { slots[$0].key == key }
     if slot < 0 {
-      slot = open(segment, key, fromFirst, at: moment, &books)
+      slot = open(segment, key, hash, fromFirst, at: moment, &books)
     } else if segment.flags.contains(.syn),
       slots[slot].isSuperseded(by: segment, fromFirst: fromFirst)
     {
       retire(slot, .reused, at: moment, &books)
-      slot = open(segment, key, fromFirst, at: moment, &books)
+      slot = open(segment, key, hash, fromFirst, at: moment, &books)
     }
     let phase = slots[slot].phase
     slots[slot].receive(segment, payload, fromFirst: fromFirst, at: moment, &books)
@@ -53,7 +54,7 @@ struct TCPReassembler {
   // MARK: Beginning
 
   private mutating func open(
-    _ segment: TCPSegment, _ key: FlowKey, _ fromFirst: Bool, at moment: Moment,
+    _ segment: TCPSegment, _ key: FlowKey, _ hash: UInt32, _ fromFirst: Bool, at moment: Moment,
     _ books: inout Bookkeeping
   ) -> Int {
     if table.count >= books.limits.connections { evictIdle(at: moment, &books) }
@@ -77,7 +78,7 @@ struct TCPReassembler {
       slot = slots.count
       slots.append(connection)
     }
-    table.set(key, slot: slot)
+    table.insert(hash, slot: slot)
     connection.outlet.send(.began(handshake: segment.flags.contains(.syn)), at: moment)
     return slot
   }
@@ -136,7 +137,7 @@ struct TCPReassembler {
   }
 
   private mutating func forget(_ slot: Int) {
-    table.remove(slots[slot].key)
+    table.remove(table.hash(slots[slot].key), slot: slot)
     slots[slot].vacate()
     freeSlots.append(slot)
   }

@@ -54,7 +54,7 @@ extension RecordingSink.Connection {
     case .began(let handshake): handshake ? "began" : "began mid-stream"
     case .established: "established"
     case .bytes(let d, let offset):
-      "\(arrow(d)) \(offset) '\(String(decoding: bytes, as: UTF8.self))'"
+      "\(arrow(d)) \(offset) '\(String(decoding: bytes.prefix(100), as: UTF8.self))'"
     case .gap(let d, let offset, let length, let kind):
       "\(arrow(d)) gap \(offset)+\(length) \(kind)"
     case .acknowledged(let d, let upTo): "\(arrow(d)) acknowledged \(upTo)"
