@@ -62,7 +62,10 @@ let package = Package(
     layer("Search", ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking"]),
     layer(
       "Reporting",
-      ["Timeline", "Custody", "Simulation", "PushProtocols", "Oracles", "Replay", "Shrinking"]),
+      [
+        "Timeline", "Custody", "Simulation", "PushProtocols", "Oracles", "Replay", "Shrinking",
+        "Search",
+      ]),
     layer(
       "PushBench",
       [

@@ -1,8 +1,11 @@
 import ArgumentParser
 
 @main
-struct PushBenchCommand: ParsableCommand {
+struct PushBenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pushbench", abstract: "Finds the deliveries that nobody acknowledged.",
-    subcommands: [InspectCommand.self, ExtractCommand.self, ReplayCommand.self])
+    subcommands: [
+      InspectCommand.self, ExtractCommand.self, ReplayCommand.self, FuzzCommand.self,
+      MinimizeCommand.self, RunCommand.self, MachinesCommand.self,
+    ])
 }

@@ -131,14 +131,3 @@ enum ScenarioFiles {
     return String(decoding: start + rest, as: UTF8.self)
   }
 }
-
-/// What standard output can show.
-enum Terminal {
-  static func style(noColour: Bool) -> TerminalStyle {
-    let environment = ProcessInfo.processInfo.environment
-    return TerminalStyle(
-      isTerminal: isatty(STDOUT_FILENO) == 1,
-      noColor: noColour || !(environment["NO_COLOR"] ?? "").isEmpty,
-      columns: environment["COLUMNS"].flatMap { Int($0) })
-  }
-}

@@ -21,6 +21,9 @@ public struct Campaign: Sendable {
   /// Independent of the number of workers, and enough for any of them to be busy.
   static let shards = 8
 
+  /// A run that needs more says nothing new: a storm shows long before.
+  static let eventLimit: UInt32 = 20_000
+
   public let subject: ProtocolUnderTest
   public let settings: Settings
   public private(set) var corpus = Corpus()
@@ -187,6 +190,7 @@ public struct Campaign: Sendable {
   /// A fresh bench must show the same, to the last event.
   private func isRepeatable(_ finding: Finding) -> Bool {
     guard let judge = BenchJudge(for: finding.scenario, subject: subject) else { return false }
+    judge.options.eventLimit = Self.eventLimit
     judge.judge(finding.scenario)
     return judge.summary.traceHash == finding.traceHash
       && judge.violations.contains(finding.violation)

@@ -44,10 +44,11 @@ public struct Moderation: Hashable, Sendable {
   public var devices = 6
   /// Storage of the server may be wiped: only when a scenario of the beginning does it.
   public var mayWipe = false
-  /// No wait, loss or sleep is longer.
-  public var longest = Nanoseconds.hours(48)
+  /// No wait, loss or sleep is longer: most of what can go wrong does so within minutes, and every
+  /// simulated hour of keep-alives costs a hundred shorter runs.
+  public var longest = Nanoseconds.minutes(20)
   /// Nothing happens later.
-  public var latest = Instant.start + .hours(24 * 7)
+  public var latest = Instant.start + .minutes(10)
 
   public init() {}
 
@@ -61,7 +62,7 @@ public struct Moderation: Hashable, Sendable {
       for fault in scenario.faults {
         if case .restartServer(_, _, wipe: true) = fault.kind { mayWipe = true }
       }
-      if let last = scenario.steps.last { latest = max(latest, last.time + .hours(48)) }
+      latest = max(latest, scenario.lastTime + .minutes(10))
     }
   }
 }
@@ -84,8 +85,8 @@ extension MutationGround {
       default: length = own + own / 16
       }
     } else {
-      // 1 ms to about 19 hours.
-      let base = Nanoseconds.milliseconds(1 << UInt64(random.below(27)))
+      // 1 ms to about 17 minutes.
+      let base = Nanoseconds.milliseconds(1 << UInt64(random.below(20)))
       length = base + Nanoseconds(base.count / 256 * UInt64(random.below(256)))
     }
     return min(length, moderation.longest)

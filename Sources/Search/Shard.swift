@@ -172,6 +172,7 @@ actor ShardWorker {
       return known.judge
     }
     guard let judge = BenchJudge(for: scenario, subject: subject) else { return nil }
+    judge.options.eventLimit = Campaign.eventLimit
     judges.append((scenario.client, scenario.server, judge))
     return judge
   }
