@@ -23,6 +23,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
+// AES, ChaCha20-Poly1305 and HMAC for decrypting captures; nothing else uses it.
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 
 // Arrays without copy-on-write for the hot loop: no uniqueness checks, no accidental copies.
 let containers = Target.Dependency.product(
@@ -37,6 +40,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
     // Bytes and instants.
@@ -48,6 +52,8 @@ let package = Package(
     .systemLibrary(
       name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
     layer("Capture", ["CPcap", "Timeline", "Wire"]),
+    // Connections in TLS to connections in the clear.
+    layer("TLS", ["Timeline", "Wire", crypto, cryptoExtras]),
     // Virtual time, machines, transport, scenarios, faults.
     layer("Simulation", ["Timeline", "Custody", containers]),
     // One folder a protocol: codec, observation of captures, machines.
@@ -69,7 +75,7 @@ let package = Package(
     layer(
       "PushBench",
       [
-        "Timeline", "Wire", "Custody", "Capture", "Simulation", "PushProtocols", "Oracles",
+        "Timeline", "Wire", "Custody", "Capture", "TLS", "Simulation", "PushProtocols", "Oracles",
         "Inspection", "Replay", "Shrinking", "Search", "Reporting",
       ]),
     .executableTarget(
@@ -85,6 +91,7 @@ let package = Package(
       dependencies: ["CAllocations", "Custody", "PushProtocols", "Simulation"],
       path: "Benchmarks/SimulationSpeed", swiftSettings: strict),
     tests("TimelineTests", ["Timeline"]),
+    tests("WireTests", ["Wire"]),
     tests("ReportingTests", ["Reporting", "Timeline"]),
     tests("TidyTests", []),
     tests("SimulationTests", ["Simulation", "Custody", "Timeline"]),
@@ -102,6 +109,7 @@ let package = Package(
         "Timeline", "Wire", "Custody", "Simulation", "PushProtocols", "Inspection", "Oracles",
         "Replay", "Reporting",
       ]),
+    tests("TLSTests", ["TLS", "Capture", "Timeline", "Wire", crypto]),
     tests("CaptureTests", ["Capture", "Timeline", "Wire"]),
     tests(
       "ShrinkingTests",

@@ -124,6 +124,27 @@ public enum GapKind: String, Sendable, BitwiseCopyable {
   case lostOnTheWire
   /// The capture can't tell (one-sided, cut by the snap length, began mid-stream).
   case unknown
+  /// They were captured encrypted and can't be decrypted; the length is that of what is inside, or
+  /// a little more.
+  case encrypted
+}
+
+/// Whether the bytes of an encrypted direction can be read, and if not, why.
+public enum Secrecy: String, Sendable, BitwiseCopyable {
+  /// What follows was decrypted.
+  case decrypted
+  /// Nobody gave the secrets of this client random.
+  case noSecrets
+  /// The handshake, or one side of it, is not in the capture.
+  case beganMidStream
+  case suiteNotSupported
+  case versionNotSupported
+  /// Records are missing, and the place in the sequence could not be found again.
+  case bytesMissing
+  /// The secrets are not those of this connection, or somebody changed bytes.
+  case authenticationFailed
+  /// It isn't what it seemed to be, or a limit was met.
+  case malformed
 }
 
 /// What a capture shows of one connection, in the order of its packets.
@@ -152,6 +173,9 @@ public enum ConnectionEvent: Sendable, BitwiseCopyable {
   case windowClosed(Direction, Bool)
   /// FIN: the sender of this direction will send nothing after `offset`.
   case finished(Direction, offset: UInt64)
+  /// From here on what this direction sends is inside TLS: offsets and lengths count the plaintext,
+  /// and what can't be read comes as gaps that are `encrypted`. Told when it changes.
+  case secured(Direction, Secrecy)
   /// RST sent in this direction.
   case reset(Direction)
   /// Nothing more will be told: the connection ended, was retired, or the capture is over.

@@ -44,7 +44,7 @@ extension RecordingSink.Connection {
       if offset != next[direction, default: 0] { isInconsistent = true }
       next[direction] = offset + length
     case .began, .established, .acknowledged, .retransmission, .keepAliveProbe, .windowClosed,
-      .finished, .reset, .ended:
+      .finished, .secured, .reset, .ended:
       break
     }
   }
@@ -62,6 +62,7 @@ extension RecordingSink.Connection {
     case .keepAliveProbe(let d): "\(arrow(d)) keep-alive"
     case .windowClosed(let d, let closed): "\(arrow(d)) window \(closed ? "closed" : "open")"
     case .finished(let d, let offset): "\(arrow(d)) finished \(offset)"
+    case .secured(let d, let secrecy): "\(arrow(d)) secured \(secrecy)"
     case .reset(let d): "\(arrow(d)) reset"
     case .ended(let how): "ended \(how)"
     }
