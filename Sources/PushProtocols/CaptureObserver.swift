@@ -19,6 +19,8 @@ public struct ConnectionOpening: Sendable {
   public var isComplete = false
   /// The bytes above are whole: no hole among them.
   public var hasGap = false
+  /// The connection is inside TLS; the bytes above are what was inside, as far as it can be read.
+  public var secrecy: Secrecy?
 
   public init(_ description: ConnectionDescription) { self.description = description }
 }

@@ -121,6 +121,7 @@ private final class Waiting {
     case .bytes(.toClient, _): opening.toClient += bytes[start...]
     case .gap: opening.hasGap = true
     case .ended: opening.isComplete = true
+    case .secured(_, let secrecy): opening.secrecy = secrecy
     case .established, .acknowledged, .retransmission, .keepAliveProbe, .windowClosed, .finished,
       .reset:
       break
@@ -143,6 +144,7 @@ private final class Waiting {
 extension ConnectionOpening {
   /// What an unclaimed connection looks like, for people.
   var looksLike: String {
+    if let secrecy, secrecy != .decrypted { return "TLS" }
     if toServer.isEmpty, toClient.isEmpty { return "no payload" }
     for bytes in [toServer, toClient] {
       // A TLS record: handshake, alert or application data, major version 3 (RFC 8446 §5.1).

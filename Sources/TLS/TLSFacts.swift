@@ -2,7 +2,8 @@ public import Wire
 
 /// What is known of the TLS of one connection, read or not.
 public struct TLSFacts: Hashable, Sendable {
-  public enum EarlyData: String, Sendable {
+  /// What became of early data (RFC 8446 §4.2.10).
+  public enum ZeroRoundTrip: String, Sendable {
     case none
     /// The server's answer was not seen.
     case offered
@@ -39,7 +40,7 @@ public struct TLSFacts: Hashable, Sendable {
   public var offeredProtocols: [String] = []
   public var chosenProtocol: String?
   public var isResumed = false
-  public var earlyData = EarlyData.none
+  public var earlyData = ZeroRoundTrip.none
   /// Handshakes after the first on the same connection (TLS 1.2 and before).
   public var renegotiations = 0
   public var toServer = Traffic()

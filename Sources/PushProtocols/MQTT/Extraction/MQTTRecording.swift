@@ -67,7 +67,7 @@ final class MQTTRecording {
 
   func receive(_ event: ConnectionEvent, bytes: UnsafeRawBufferPointer, at moment: Moment) {
     switch event {
-    case .began, .windowClosed: break
+    case .began, .windowClosed, .secured: break
     case .established: established = moment
     case .bytes(let direction, let offset):
       sign(direction, moment)

@@ -116,7 +116,7 @@ final class MQTTConversation {
     if record.ended.time < moment.time { record.ended = RecordedMoment(moment) }
     if event.isFromServer, moment.time >= lastServerSign?.time ?? .start { lastServerSign = moment }
     switch event {
-    case .began, .established, .windowClosed: break
+    case .began, .established, .windowClosed, .secured: break
     case .bytes(let direction, let offset):
       unsafe read(bytes, direction, offset: offset, at: moment)
     case .gap(let direction, let offset, let length, let kind):
@@ -283,7 +283,7 @@ extension ConnectionEvent {
       .keepAliveProbe(let direction), .finished(let direction, _), .reset(let direction):
       direction == .toClient
     case .acknowledged(let direction, _), .windowClosed(let direction, _): direction == .toServer
-    case .began, .established, .ended: false
+    case .began, .established, .secured, .ended: false
     }
   }
 }
