@@ -39,7 +39,7 @@ final class CheckingSink: ConnectionSink {
       expect(length > 0, event, before)
     case .ended:
       connections[index].isOver = true
-    case .began, .established, .keepAliveProbe, .windowClosed, .reset:
+    case .began, .established, .keepAliveProbe, .windowClosed, .secured, .reset:
       break
     }
   }
