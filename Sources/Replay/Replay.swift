@@ -63,6 +63,19 @@ public enum Replay {
       violations: violations)
   }
 
+  /// What the protocol's own machines find wrong with a scenario to begin with: an overflowing
+  /// queue loses messages whoever keeps it. Empty for nearly all.
+  static func expectations(of scenario: Scenario) -> [Expectation] {
+    guard let subject = ProtocolCatalog.named(scenario.model),
+      let run = try? Self.scenario(
+        scenario, client: subject.standardClient, server: subject.standardServer)
+    else { return [] }
+    return run.violations.map {
+      Expectation(
+        oracle: OracleCatalog.name(of: $0.signature), publication: $0.publication, node: $0.device)
+    }
+  }
+
   private static func machines(
     for scenario: Scenario, client: String?, server: String?
   ) throws(ReplayError) -> (bench: any Bench, client: String, server: String) {

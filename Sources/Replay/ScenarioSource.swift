@@ -29,9 +29,11 @@ public enum ScenarioSource {
     let end = Moment(
       time: summary.lastTime ?? .start, frame: UInt32(truncatingIfNeeded: summary.packets))
     let source = describe(path)
-    return CaptureExtraction(
-      histories: extractors.flatMap { $0.finish(source: source, at: end) },
-      packets: summary.packets)
+    var histories = extractors.flatMap { $0.finish(source: source, at: end) }
+    for index in histories.indices {
+      histories[index].scenario.expectations = Replay.expectations(of: histories[index].scenario)
+    }
+    return CaptureExtraction(histories: histories, packets: summary.packets)
   }
 
   /// Name and hash of the file, so that a scenario says exactly what it was taken from.

@@ -22,7 +22,8 @@ import Testing
   static let faulty = [
     "broker-killed-in-flight.pcapng", "broker-killed-without-persistence.pcap",
     "half-open-packet-filter.pcapng", "killed-before-puback.pcap", "link-down-and-up.pcap",
-    "one-way-loss.pcap", "qos-2-abandoned-before-pubcomp.pcapng",
+    "one-way-loss.pcap", "publisher-killed-before-puback.pcapng",
+    "qos-2-abandoned-before-pubcomp.pcapng",
     "qos-2-killed-before-pubcomp.pcap", "qos-2-killed-before-pubrec.pcap",
     "qos-2-killed-before-pubrel.pcapng", "queue-overflow.pcapng", "reset-after-silence.pcap",
     "stopped-then-killed-clean-session.pcapng", "stopped-then-killed.pcap",

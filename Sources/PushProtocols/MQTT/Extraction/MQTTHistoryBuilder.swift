@@ -72,6 +72,7 @@ struct MQTTHistoryBuilder {
     for index in devices.indices { addDevice(index) }
     addUnseenSubmissions()
     addRestarts()
+    addServerSilences()
     addServerParameters()
     for (moment, text) in story.leftOut { note(moment, text) }
     for (moment, text) in episodes.unmodelled { note(moment, text) }

@@ -13,8 +13,8 @@ struct MQTTUnresponsiveness {
 
   struct Finding {
     var asleep: [MQTTUnresponsiveness] = []
-    /// Packets that a client wrote while it owed an answer for too long: it runs, and holds the
-    /// answer back.
+    /// Since when a client owed an answer for too long though it wrote other things: it runs, and
+    /// holds the answer back.
     var awake: [Moment] = []
   }
 
@@ -60,7 +60,7 @@ struct MQTTUnresponsiveness {
         owedSince = waiting.isEmpty ? nil : (item.moment, item.moment)
         stirred = nil
       } else if isLate {
-        if let stirred { finding.awake.append(stirred) }
+        if stirred != nil { holdsBack(owed.first) }
         stirred = item.moment
       }
     }
@@ -69,7 +69,7 @@ struct MQTTUnresponsiveness {
       var wake = until
       if let stirred {
         if until.time - stirred.time > threshold {
-          finding.awake.append(stirred)
+          holdsBack(owed.first)
         } else {
           wake = stirred
         }
@@ -78,10 +78,15 @@ struct MQTTUnresponsiveness {
         MQTTUnresponsiveness(since: owed.first, lastReaction: owed.before, until: wake))
     }
 
+    private mutating func holdsBack(_ since: Moment) {
+      if finding.awake.last != since { finding.awake.append(since) }
+    }
+
     mutating func finish(_ session: MQTTStorySession, usual: Nanoseconds, end: Moment) {
-      guard let owed = owedSince, session.goodbye == nil else { return }
+      guard let owed = owedSince else { return }
       let recording = session.recording
-      if let stirred { finding.awake.append(stirred) }
+      if stirred != nil { holdsBack(owed.first) }
+      if session.goodbye != nil { return }
       // Nobody can answer on a connection that the server has closed.
       if let closed = recording.ends.first, closed.direction == .toClient,
         closed.moment.frame < owed.first.frame
