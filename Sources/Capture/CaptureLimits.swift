@@ -1,5 +1,13 @@
 public import Timeline
 
+/// Which copy counts when a sender repeats bytes with other content. Receivers differ; the first
+/// copy is what most keep. Conflicts among bytes that are held back are warned about either way.
+public enum OverlapPolicy: Sendable {
+  case firstCopy
+  /// Bytes are told only when they are acknowledged: until then another copy may come.
+  case lastCopy
+}
+
 /// What a capture may cost in memory. Each limit that is met is warned about.
 public struct CaptureLimits: Sendable {
   /// Out-of-order bytes that one direction of one connection may hold back.
@@ -18,6 +26,8 @@ public struct CaptureLimits: Sendable {
   /// Incomplete IP packets that are kept at a time, and for how long (RFC 8200 §4.5: 60 s).
   public var fragmentedPackets = 256
   public var fragmentLifetime = Nanoseconds.seconds(60)
+
+  public var overlaps = OverlapPolicy.firstCopy
 
   public init() {}
 }

@@ -42,6 +42,15 @@ struct PendingSegments {
     segments.insert(segment, at: index)
   }
 
+  /// Replaces bytes of a segment, as far as both reach.
+  mutating func overwrite(_ index: Int, from offset: Int64, with bytes: RawSpan) {
+    let start = Int(offset - segments[index].offset)
+    for at in 0..<min(bytes.byteCount, max(0, segments[index].bytes.count - start)) {
+      segments[index].bytes[start + at] = unsafe bytes.unsafeLoad(
+        fromByteOffset: at, as: UInt8.self)
+    }
+  }
+
   mutating func removeFirst(_ count: Int) {
     for segment in segments[..<count] { cost -= segment.bytes.count + Self.overhead }
     if count == segments.count {

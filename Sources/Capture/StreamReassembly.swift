@@ -186,7 +186,7 @@ struct StreamReassembly {
       length = Int(max(0, finOffset - start))
     }
     let bytes = payload.extracting(first: length)
-    if start == next, pending.isEmpty {
+    if start == next, pending.isEmpty, books.limits.overlaps == .firstCopy {
       deliver(bytes, length, at: moment, outlet, &books)
     } else {
       place(bytes, start, length, at: moment, outlet, &books)
@@ -240,13 +240,17 @@ struct StreamReassembly {
         let known = pending.segments[index]
         let stop = min(end, known.end)
         compare(bytes, start, known, at, stop, at: moment, outlet, &books)
+        if books.limits.overlaps == .lastCopy {
+          pending.overwrite(
+            index, from: at, with: bytes.extracting(from: at - start, to: stop - start))
+        }
         tellAgain(at, stop, at: moment, outlet)
         at = stop
         index += 1
       } else {
         let stop = index < pending.count ? min(end, pending.segments[index].offset) : end
         let piece = bytes.extracting(from: at - start, to: stop - start)
-        if at == next {
+        if at == next, books.limits.overlaps == .firstCopy {
           deliver(piece, Int(stop - at), at: moment, outlet, &books)
         } else {
           hold(piece, at, Int(stop - at), index, at: moment, &books)
@@ -282,7 +286,8 @@ struct StreamReassembly {
         books.warnings.add(
           .conflictingBytes, frame: moment.frame,
           "other bytes at offset \(from + Int64(index)) of \(outlet.description.name(direction)) "
-            + "than in frame \(known.moment.frame); the first copy is kept")
+            + "than in frame \(known.moment.frame); the "
+            + (books.limits.overlaps == .firstCopy ? "first copy is kept" : "last copy counts"))
         return
       }
     }
@@ -301,11 +306,19 @@ struct StreamReassembly {
   }
 
   /// Tells what was held back and has become next.
-  private mutating func drain(_ outlet: EventOutlet, _ books: inout Bookkeeping) {
-    guard let first = pending.first, first.offset <= next else { return }
+  ///
+  /// - Parameter all: also what another copy could still replace.
+  private mutating func drain(
+    all: Bool = false, _ outlet: EventOutlet, _ books: inout Bookkeeping
+  ) {
+    let isFinal = all || books.limits.overlaps == .firstCopy
+    guard let first = pending.first, first.offset <= next, isFinal || first.end <= acknowledged
+    else { return }
     let before = pending.cost
     var count = 0
-    while count < pending.count, pending.segments[count].offset <= next {
+    while count < pending.count, pending.segments[count].offset <= next,
+      isFinal || pending.segments[count].end <= acknowledged
+    {
       let segment = pending.segments[count]
       precondition(segment.offset == next, "what is held back lies beyond what was told")
       unsafe deliver(
@@ -335,7 +348,13 @@ struct StreamReassembly {
 
   /// Declares the hole in front once the peer has acknowledged it and it stayed open.
   mutating func checkHole(at moment: Moment, _ outlet: EventOutlet, _ books: inout Bookkeeping) {
-    guard let end = pending.first?.offset ?? finOffset, acknowledged >= end else { return }
+    if books.limits.overlaps == .lastCopy {
+      drain(outlet, &books)
+      tellFinished(outlet)
+    }
+    guard let end = pending.first?.offset ?? finOffset, end > next, acknowledged >= end else {
+      return
+    }
     patience += 1
     guard
       patience > Self.holePatience || moment.time - acknowledgedAt > Self.holePatienceTime
@@ -375,7 +394,7 @@ struct StreamReassembly {
       "\(pending.cost) bytes of \(outlet.description.name(direction)) wait behind a hole of "
         + "\(first.offset - next) bytes at offset \(next): taken for a gap, to keep memory bounded")
     tellGap(upTo: first.offset, otherwise: .unknown, at: first.moment, outlet)
-    drain(outlet, &books)
+    drain(all: true, outlet, &books)
     tellFinished(outlet)
   }
 
@@ -387,7 +406,7 @@ struct StreamReassembly {
     let kind: GapKind = peerWasSeen ? .lostOnTheWire : .unknown
     while let first = pending.first {
       tellGap(upTo: first.offset, otherwise: kind, at: first.moment, outlet)
-      drain(outlet, &books)
+      drain(all: true, outlet, &books)
     }
     if let finOffset, finOffset > next {
       tellGap(upTo: finOffset, otherwise: kind, at: finMoment, outlet)

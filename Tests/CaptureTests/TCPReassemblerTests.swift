@@ -55,6 +55,26 @@ import Wire
     #expect(talk.sink.lines.contains("5 > again 3+3"))
   }
 
+  @Test func `with the other policy the last copy before the acknowledgement counts`() {
+    var limits = CaptureLimits()
+    limits.overlaps = .lastCopy
+    var talk = Conversation(limits: limits)
+    talk.handshake()
+    talk.client(seq: 1, ack: 1, "abc")
+    talk.client(seq: 2, ack: 1, "Xcd")
+    talk.server(seq: 1, ack: 4)
+    talk.client(seq: 1, ack: 1, "ABC")  // Too late.
+    talk.client(.fin, seq: 5, ack: 1)
+    talk.server(seq: 1, ack: 6)
+    talk.stop()
+    #expect(
+      Array(talk.sink.lines.dropFirst(2)) == [
+        "5 > again 1+2", "6 > acknowledged 3", "4 > 0 'aXc'", "7 > again 0+3",
+        "9 > acknowledged 4", "5 > 3 'd'", "8 > finished 4", "9 ended captureOver",
+      ])
+    #expect(talk.warnings == [.conflictingBytes])
+  }
+
   @Test func `sequence numbers wrap around`() {
     var talk = Conversation()
     talk.clientStart = UInt32.max - 3
