@@ -49,7 +49,8 @@ for path in sorted(glob.glob(os.path.join(truth, '*.streams.tsv'))):
         try:
             client, server = endpoint(row['client']), endpoint(row['server'])
         except ValueError:
-            exceptions.append((kind, name, row['stream'], f'endpoints {row["client"]} {row["server"]}'))
+            exceptions.append(
+                (kind, name, row['stream'], f'endpoints {row["client"]} {row["server"]}'))
             continue
         key = frozenset((client, server))
         candidates = mine.get(key, [])

@@ -13,7 +13,9 @@ import Testing
     var table = FlowTable()
     let keys = (0..<5000).map { key($0) }
     for (slot, key) in keys.enumerated() { table.insert(table.hash(key), slot: slot) }
-    for slot in stride(from: 0, to: 5000, by: 3) { table.remove(table.hash(keys[slot]), slot: slot) }
+    for slot in stride(from: 0, to: 5000, by: 3) {
+      table.remove(table.hash(keys[slot]), slot: slot)
+    }
     for (slot, key) in keys.enumerated() {
       let found = table.slot(table.hash(key)) { keys[$0] == key }
       #expect(found == (slot % 3 == 0 ? -1 : slot))
