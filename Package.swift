@@ -109,7 +109,7 @@ let package = Package(
         "Timeline", "Wire", "Custody", "Simulation", "PushProtocols", "Inspection", "Oracles",
         "Replay", "Reporting",
       ]),
-    tests("TLSTests", ["TLS", "Capture", "Timeline", "Wire", crypto]),
+    tests("TLSTests", ["TLS", "Capture", "Timeline", "Wire", crypto, cryptoExtras]),
     tests("CaptureTests", ["Capture", "Timeline", "Wire"]),
     tests(
       "ShrinkingTests",

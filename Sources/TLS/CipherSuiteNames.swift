@@ -1,4 +1,4 @@
-/// The names of cipher suites by their numbers, in order (IANA, TLS Parameters). `TLS_` is left out.
+/// The names of cipher suites by their numbers, in order (IANA, TLS Parameters), without `TLS_`.
 ///
 /// The name says all there is to know: see `CipherSuite`.
 let cipherSuiteNames: [(number: UInt16, name: StaticString)] = [

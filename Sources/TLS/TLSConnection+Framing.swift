@@ -38,8 +38,9 @@ extension TLSConnection {
       let isWhole = self[direction].buffer.isEmpty
       switch frame(isWhole ? rest : self[direction].buffer[...], direction) {
       case .record(let length, let header) where isWhole && rest.count >= length:
-        let record = cut(rest.prefix(length), header, direction, before: rest.count - length, moment)
+        let bytes = rest.prefix(length)
         rest = rest.dropFirst(length)
+        let record = cut(bytes, header, direction, before: rest.count, moment)
         receive(record, direction, isOldHello: header == nil)
       case .record(let length, _), .needs(let length):
         let missing = length - self[direction].buffer.count

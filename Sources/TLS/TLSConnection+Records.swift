@@ -137,7 +137,8 @@ extension TLSConnection {
       guesses += (1...slack).map { sequence &+ $0 }
     }
     for guess in guesses {
-      guard let plain = cipher.open(record.header, record.payload, sequence: guess) else { continue }
+      let plain = cipher.open(record.header, record.payload, sequence: guess)
+      guard let plain else { continue }
       self[direction].phase = .sealed12(cipher, sequence: guess &+ 1)
       self[direction].lastExplicitNonce = explicit
       return Content(type: record.header.type, bytes: plain)
@@ -154,7 +155,8 @@ extension TLSConnection {
         receive(message.type, message.body, direction)
       }
     case .changeCipherSpec:
-      if case .sealed12 = self[direction].phase { expectKeys(direction, afterChangeCipherSpec: true) }
+      guard case .sealed12 = self[direction].phase else { return }
+      expectKeys(direction, afterChangeCipherSpec: true)
     case .alert:
       note(alert: content.bytes, direction)
     case .heartbeat, nil:

@@ -3,9 +3,9 @@ public import Wire
 /// Stands between a capture and the sink that reads its connections, and opens those in TLS.
 ///
 /// The sink behind sees a connection in TLS as if it were a clear one: `.bytes`, `.gap`,
-/// `.acknowledged`, `.retransmission` and `.finished` count plaintext. What can't be opened comes as
-/// gaps of kind `.encrypted`, as long as what they hide, after a `.secured` that says why. TLS is
-/// found by content; any other connection passes untouched.
+/// `.acknowledged`, `.retransmission` and `.finished` count plaintext. What can't be opened comes
+/// as gaps of kind `.encrypted`, as long as what they hide, after a `.secured` that says why. TLS
+/// is found by content; any other connection passes untouched.
 ///
 ///     let sink = TLSDecryptingSink(secrets, to: sessions)
 ///     let summary = try CaptureFile(path: path).read(into: sink)

@@ -53,8 +53,8 @@ extension CollectingSink.Connection {
       gaps.append(kind)
       if offset != next[direction, default: 0] { isInconsistent = true }
       next[direction] = offset &+ length
-    case .began, .established, .acknowledged, .retransmission, .keepAliveProbe, .windowClosed, .finished, .secured,
-      .reset, .ended:
+    case .began, .established, .acknowledged, .retransmission, .keepAliveProbe, .windowClosed,
+      .finished, .secured, .reset, .ended:
       break
     }
   }
@@ -65,7 +65,8 @@ extension CollectingSink.Connection {
     case .established: "established"
     case .bytes(let d, let offset):
       "\(arrow(d)) \(offset) '\(String(decoding: bytes, as: UTF8.self))'"
-    case .gap(let d, let offset, let length, let kind): "\(arrow(d)) gap \(offset)+\(length) \(kind)"
+    case .gap(let d, let offset, let length, let kind):
+      "\(arrow(d)) gap \(offset)+\(length) \(kind)"
     case .acknowledged(let d, let upTo): "\(arrow(d)) acknowledged \(upTo)"
     case .retransmission(let d, let offset, let length): "\(arrow(d)) again \(offset)+\(length)"
     case .keepAliveProbe(let d): "\(arrow(d)) keep-alive"
@@ -83,5 +84,7 @@ extension CollectingSink.Connection {
 /// Bytes written as hexadecimal digits; anything else between them is passed over.
 func bytes(_ hexadecimal: String) -> [UInt8] {
   let digits = hexadecimal.compactMap { $0.hexDigitValue }
-  return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+  return stride(from: 0, to: digits.count - 1, by: 2).map {
+    UInt8(digits[$0] << 4 | digits[$0 + 1])
+  }
 }

@@ -126,7 +126,9 @@ struct PublicCapturesTests {
         guard random == row["client_random"] else { continue }
         if let suite = facts.suiteNumber, !row["cipher"].isEmpty {
           let expected = UInt16(row["cipher"].dropFirst(2), radix: 16)
-          if expected != suite { print("\(name) \(row["stream"]): suite \(suite) not \(row["cipher"])") }
+          if expected != suite {
+            print("\(name) \(row["stream"]): suite \(suite) not \(row["cipher"])")
+          }
         }
         if facts.serverName ?? "" != row["sni"] {
           print("\(name) \(row["stream"]): name \(facts.serverName ?? "-") not \(row["sni"])")

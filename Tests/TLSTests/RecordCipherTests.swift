@@ -21,8 +21,10 @@ import Testing
     let cipher = try #require(
       RecordCipher.before13(suite, side, version: ProtocolVersion.tls12, encryptThenMAC: false))
     let record = bytes(
-      "1703030029 f61a721d7354d713 d11f632e67ba44eed074c9b63426593eab6251a4200142386509b0ff1451349151"
-    )
+      """
+      1703030029 f61a721d7354d713
+      d11f632e67ba44eed074c9b63426593eab6251a4200142386509b0ff1451349151
+      """)
     #expect(try open(cipher, record, sequence: 1) == hello)
     #expect(try open(cipher, record, sequence: 2) == nil)
   }
