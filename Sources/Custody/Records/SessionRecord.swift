@@ -54,7 +54,7 @@ public struct SessionRecord: Hashable, Sendable {
   /// Those of them that this session acknowledged before its peer closed.
   public var acknowledged: UInt32 = 0
   /// `sent` less `acknowledged`.
-  public var unacknowledged: UInt32 { sent - acknowledged }
+  public var unacknowledged: UInt32 { sent > acknowledged ? sent - acknowledged : 0 }
   /// Those of `sent` that had been sent before.
   public var redelivered: UInt32 = 0
   /// Messages to the subscriber that want no acknowledgement (MQTT QoS 0): nothing is owed.

@@ -21,7 +21,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
   private(set) var closed: [MQTTConversation] = []
   var stillOpen: [MQTTConversation] = []
   var violations = MQTTViolationLog()
-  var warnings: [WarningRecord] = []
+  private(set) var warnings: [WarningRecord] = []
   var zombies: [(zombie: MQTTZombie, conversation: MQTTConversation)] = []
   var repeatedExactlyOnce: [(delivery: MQTTDelivery, moment: Moment, session: SessionID)] = []
   /// The latest packet of any connection.
@@ -76,6 +76,14 @@ public final class MQTTCaptureObserver: CaptureObserver {
     }
     conversations[conversation.connection] = nil
     closed.append(conversation)
+  }
+
+  /// Holes can be many; the first of them are enough to know that a report is not the whole truth.
+  private static let warningLimit = 200
+
+  func warn(_ text: String, at moment: Moment) {
+    guard warnings.count < Self.warningLimit else { return }
+    warnings.append(WarningRecord(frame: moment.frame, text))
   }
 
   /// From now on the delivery belongs in the report.

@@ -39,7 +39,7 @@ extension MQTTConversation {
     case .unsubscribe(let packet):
       pendingUnsubscribes[packet.packetID] = packet
       for filter in packet.filters { subscriber?.doubt(filter) }
-    case .pingreq: unansweredPings.append(moment)
+    case .pingreq: if unansweredPings.count < 64 { unansweredPings.append(moment) }
     case .disconnect(let packet): receiveGoodbye(packet, at: moment)
     case .auth: break
     case .connect, .connack, .suback, .unsuback, .pingresp: break  // The codec names the culprit.
@@ -101,9 +101,10 @@ extension MQTTConversation {
   // MARK: Publishing
 
   private func receiveSubmission(_ packet: MQTTPublish, size: UInt64, at moment: Moment) {
-    guard let topic = resolve(packet, .toServer, at: moment) else { return }
+    let topic = resolve(packet, .toServer, at: moment)
     guard packet.qos > .atMostOnce, let id = packet.packetID else {
       record.submittedAtMostOnce += 1
+      broker.notePublishedAtMostOnce(topic)
       return
     }
     let known = subscriber?.published[id]
@@ -142,8 +143,9 @@ extension MQTTConversation {
     if publication.released == nil { publication.released = moment }
   }
 
-  /// The topic of a PUBLISH, by its alias if it has none (5.0 §3.3.2.3.4).
-  func resolve(_ packet: MQTTPublish, _ direction: Direction, at moment: Moment) -> String? {
+  /// The topic of a PUBLISH, by its alias if it has none (5.0 §3.3.2.3.4); empty when the capture
+  /// does not show what the alias stands for.
+  func resolve(_ packet: MQTTPublish, _ direction: Direction, at moment: Moment) -> String {
     guard let alias = packet.properties.topicAlias, alias != 0 else { return packet.topic }
     let index = Int(direction.rawValue)
     let limit = direction == .toServer ? serverTopicAliasMaximum : clientTopicAliasMaximum
@@ -160,8 +162,8 @@ extension MQTTConversation {
     if evidenceMissing.isEmpty {
       violate(.unknownTopicAlias, "topic alias \(alias) stands for nothing", at: moment)
     }
-    subscriber?.taint("a topic alias was given before the capture began")
-    return nil
+    subscriber?.taint("what a topic alias stands for is not in the capture")
+    return ""
   }
 
   func violate(_ rule: MQTTOrderRule, _ detail: String, at moment: Moment) {

@@ -6,7 +6,8 @@ import Wire
 extension MQTTConversation {
   /// A PUBLISH from the server.
   func receiveDelivery(_ packet: MQTTPublish, size: UInt64, end: UInt64, at moment: Moment) {
-    guard let topic = resolve(packet, .toClient, at: moment), let subscriber else { return }
+    guard let subscriber else { return }
+    let topic = resolve(packet, .toClient, at: moment)
     record.receives = true
     let content = MQTTContent(packet.payload)
     guard packet.qos > .atMostOnce, let id = packet.packetID else {
@@ -113,7 +114,7 @@ extension MQTTConversation {
     let subscriber = subscriber!
     let waiting =
       packet.retain && !subscriber.keepsRetainFlag(topic)
-      ? nil : subscriber.waiting(for: content, topic: topic)
+      ? nil : subscriber.waiting(for: content, topic: topic, qos: packet.qos)
     let delivery =
       waiting
       ?? MQTTDelivery(
@@ -141,7 +142,7 @@ extension MQTTConversation {
     delivery.note(
       .sent, moment, in: record.id, holder: .server, notes.joined(separator: ", "))
     subscriber.overtake(by: delivery, on: self, at: moment)
-    subscriber.passOver(by: delivery, on: self, at: moment)
+    subscriber.passOver(on: self, at: moment)
     return delivery
   }
 

@@ -66,18 +66,23 @@ extension MQTTConversation {
     if subscriber?.conversation === self { subscriber?.conversation = nil }
   }
 
-  /// Looks for what the server did not send although nothing kept it from sending. Only until the
-  /// last sign of the server: what it sent after that may have been lost on the way to the capture.
-  private func noteIdle() {
-    guard let idleSince, inFlightHere.isEmpty, evidenceMissing.isEmpty, let lastServerSign,
-      !transport.isOutstanding(.toClient)
+  /// Looks for what the server did not send although nothing kept it from sending: nothing was in
+  /// flight, the client's TCP took bytes, and the server wrote none for a while.
+  ///
+  /// - Parameter moment: of a packet of the server. What it sent after its last packet may have
+  ///   been lost on the way to the capture.
+  func noteIdle(until moment: Moment) {
+    guard let idleSince, let lastServerBytes, inFlightHere.isEmpty, evidenceMissing.isEmpty,
+      !isClientFull
     else { return }
-    var until = lastServerSign
+    var until = moment
     for end in [client?.moment, server?.moment, takenOver].compactMap({ $0 })
     where end.time < until.time {
       until = end
     }
-    subscriber?.ignore(since: idleSince, until: until, in: record.id)
+    let since = max(idleSince.time, lastServerBytes.time)
+    if until.time - since < MQTTJudge.idleFor { return }
+    subscriber?.ignore(since: since, until: until, in: record.id)
   }
 
   /// Nothing more will be told.
@@ -91,6 +96,7 @@ extension MQTTConversation {
         record.endNote = end == .evicted ? "not followed any longer" : "the ports were used again"
       case .captureOver: break
       }
+      if end == .evicted { subscriber?.taint("the connection was not followed to its end") }
     }
     let isStillOpen = end == .captureOver && client == nil && server == nil && takenOver == nil
     if isStillOpen, !transport.isOutstanding(.toClient) {
@@ -98,7 +104,7 @@ extension MQTTConversation {
     }
     checkPings()
     settleEarlyAnswers()
-    noteIdle()
+    if let lastServerSign, !transport.isOutstanding(.toClient) { noteIdle(until: lastServerSign) }
     if !isStillOpen { reopenUnconfirmed(at: moment) }
     unconfirmed = []
     if let zombie = silence.zombie { observer.zombies.append((zombie, self)) }

@@ -48,6 +48,10 @@ final class MQTTConversation {
   var lastServerPacket: Moment?
   /// The last packet of the server's TCP: up to then the capture would show what it had sent.
   var lastServerSign: Moment?
+  /// When the server last wrote anything, or could again.
+  var lastServerBytes: Moment?
+  /// The client's TCP takes nothing.
+  var isClientFull = false
   /// Nothing has been in flight to the client since then.
   var idleSince: Moment?
   /// Bytes of the server are missing.
@@ -62,6 +66,8 @@ final class MQTTConversation {
   var publishedHere: [UInt16: MQTTPublication] = [:]
   /// QoS > 0 to the client, sent on this connection and not finished, by identifier.
   var inFlightHere: [UInt16: MQTTDelivery] = [:]
+  /// In flight when this connection resumed the session state.
+  var inherited: [MQTTDelivery] = []
   /// Deliveries of this connection in the order of their sending, for the order of answers.
   var sendOrder: [UInt16: UInt64] = [:]
   var sends: UInt64 = 0
@@ -116,8 +122,15 @@ final class MQTTConversation {
     if record.ended.time < moment.time { record.ended = RecordedMoment(moment) }
     if event.isFromServer, moment.time >= lastServerSign?.time ?? .start { lastServerSign = moment }
     switch event {
-    case .began, .established, .windowClosed, .secured: break
+    case .began, .established, .secured: break
+    case .windowClosed(let direction, let isClosed):
+      if direction == .toClient { isClientFull = isClosed }
+      if !isClosed { lastServerBytes = moment }
     case .bytes(let direction, let offset):
+      if direction == .toClient {
+        noteIdle(until: moment)
+        lastServerBytes = moment
+      }
       unsafe read(bytes, direction, offset: offset, at: moment)
     case .gap(let direction, let offset, let length, let kind):
       miss(direction, offset: offset, length: length, kind, at: moment)
@@ -212,9 +225,7 @@ final class MQTTConversation {
         detail: "a packet \(sender(direction)) can't be read: \(error.expected)",
         session: record.id, at: moment)
     } else {
-      observer.warnings.append(
-        WarningRecord(
-          frame: moment.frame, "\(name): a packet can't be read, expected \(error.expected)"))
+      observer.warn("\(name): a packet can't be read, expected \(error.expected)", at: moment)
     }
     if evidenceMissing.isEmpty { evidenceMissing = "a packet could not be read" }
     subscriber?.taint(evidenceMissing)
@@ -244,7 +255,7 @@ final class MQTTConversation {
       assumeConnected(at: moment)
     }
     subscriber?.taint(why)
-    observer.warnings.append(WarningRecord(frame: moment.frame, "\(name): \(why)"))
+    observer.warn("\(name): \(why)", at: moment)
   }
 
   /// The other end's TCP has everything below `upTo`.

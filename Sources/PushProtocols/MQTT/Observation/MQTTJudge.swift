@@ -58,10 +58,8 @@ struct MQTTJudge {
       delivery.settle(.unknown, delivery.taint)
     } else if !delivery.excuse.isEmpty {
       delivery.settle(.superseded, delivery.excuse)
-    } else if let conversation = subscriber.conversation, let publication,
-      publication.packetSize > conversation.clientMaximumPacketSize
-    {
-      delivery.settle(.rejected, "it is larger than the subscriber's Maximum Packet Size")
+    } else if delivery.isTooLarge(for: subscriber.maximumPacketSize) {
+      return
     } else if publication?.isOwed == false {
       delivery.settle(.pending, "its publisher has not released it (PUBREL)")
     } else if delivery.isLostAlready() {

@@ -13,7 +13,20 @@ final class MQTTObservedServer {
   /// Connections that have not ended, in the order of their beginning.
   var conversations: [MQTTConversation] = []
 
+  /// Topics that somebody publishes with QoS 0; `nil` when there are too many to remember.
+  private var topicsAtMostOnce: Set<String>? = []
+
   init(name: String) { self.name = name }
+
+  func notePublishedAtMostOnce(_ topic: String) {
+    topicsAtMostOnce?.insert(topic)
+    if let count = topicsAtMostOnce?.count, count > 10_000 { topicsAtMostOnce = nil }
+  }
+
+  /// A message with QoS 0 to this topic may be one that was published so.
+  func mayBePublishedAtMostOnce(_ topic: String) -> Bool {
+    topicsAtMostOnce?.contains(topic) ?? true
+  }
 
   /// A connection of this identity is on its way in or open.
   func isConnecting(_ name: String, besides one: MQTTConversation) -> Bool {
@@ -103,6 +116,10 @@ final class MQTTObservedServer {
     subscriber.state.disconnected = nil
     subscriber.conversation = conversation
     subscriber.lastConversation = conversation
+    if conversation.record.resumed == true {
+      conversation.inherited = subscriber.inFlight.keys.sorted().map { subscriber.inFlight[$0]! }
+    }
+    subscriber.maximumPacketSize = conversation.clientMaximumPacketSize
     conversation.subscriber = subscriber
     if subscriber.state.knowledge == .partial { adopt(subscriber) }
   }
@@ -158,7 +175,9 @@ final class MQTTObservedServer {
     at moment: Moment
   ) {
     for delivery in subscriber.open where delivery.isOpen {
-      delivery.endWithState(reason, byTheRules: byTheRules, in: session, at: moment)
+      delivery.endWithState(
+        reason, byTheRules: byTheRules, maximum: subscriber.maximumPacketSize, in: session,
+        at: moment)
     }
     subscriber.clear()
   }
@@ -208,14 +227,18 @@ extension MQTTSubscriber {
 extension MQTTDelivery {
   /// The session state that held it is gone.
   func endWithState(
-    _ reason: String, byTheRules: Bool, in session: SessionID?, at moment: Moment
+    _ reason: String, byTheRules: Bool, maximum: UInt64, in session: SessionID?, at moment: Moment
   ) {
     guard isCommitted else {
       // Never accepted, or not known to be owed: it was nothing.
       phase = .settled
       return
     }
-    if expires(before: moment) || isLostAlready() { return }
+    if expires(before: moment) || isTooLarge(for: maximum) || isLostAlready() { return }
+    if !taint.isEmpty || isDoubtful {
+      settle(.unknown, "\(reason), but \(doubt ?? taint)")
+      return
+    }
     if byTheRules {
       note(.expired, moment, in: session, holder: .nobody)
       settle(.expired, reason)
@@ -227,6 +250,13 @@ extension MQTTDelivery {
     }
     note(.dropped, moment, in: session, holder: .nobody)
     settle(firstSent == nil ? .lost : .ghost, reason)
+  }
+
+  /// The subscriber said that it takes no packet of this size: to drop it is right (MQTT-3.1.2-25).
+  func isTooLarge(for maximum: UInt64) -> Bool {
+    guard phase == .waiting, let publication, publication.packetSize > maximum else { return false }
+    settle(.rejected, "it is larger than the subscriber's Maximum Packet Size of \(maximum) bytes")
+    return true
   }
 
   /// It was not sent when it should have been, whatever became of the session state after that.

@@ -52,13 +52,17 @@ final class MQTTSubscriber {
   /// Deliveries that have not ended, and some that have, in the order of routing.
   private(set) var open: [MQTTDelivery] = []
   private var settledInOpen = 0
+  /// Everything before it in `open` has ended.
+  private var head = 0
   /// Server to client, by packet identifier.
   var inFlight: [UInt16: MQTTDelivery] = [:]
   /// The last acknowledged delivery of an identifier, to know a repetition when it comes.
   var lastAcknowledged: [UInt16: MQTTDelivery] = [:]
   /// Client to server, by packet identifier.
   var published: [UInt16: MQTTPublication] = [:]
-  /// It is in the broker's list of receivers.
+  /// Of its last connection.
+  var maximumPacketSize = UInt64.max
+  /// It is in the server's list of receivers.
   var isReceiver = false
   /// Something was missed, so nothing about open deliveries may be concluded from silence.
   var evidenceMissing = ""
@@ -80,20 +84,24 @@ final class MQTTSubscriber {
   /// long queue costs no more than a short one for each.
   func oneSettled() {
     settledInOpen += 1
+    while head < open.count, !open[head].isOpen { head += 1 }
     guard settledInOpen > 16, settledInOpen * 2 > open.count else { return }
     open.removeAll { !$0.isOpen }
     settledInOpen = 0
+    head = 0
   }
 
   /// An acknowledgement turned out to be in doubt.
   func reopen(_ delivery: MQTTDelivery) {
     if open.contains(where: { $0 === delivery }) { return }
     open.insert(delivery, at: 0)
+    head = 0
   }
 
   func forgetOpen() {
     open = []
     settledInOpen = 0
+    head = 0
   }
 
   /// Why the server would, or may, send `publication` to it: the strongest claim of its
@@ -154,15 +162,21 @@ final class MQTTSubscriber {
 
   // MARK: Sending
 
-  /// The oldest delivery of this content that has not been sent: an owed one before a possible one.
-  func waiting(for content: MQTTContent, topic: String) -> MQTTDelivery? {
+  /// The oldest delivery of this content that has not been sent: an owed one before a possible one,
+  /// one of this QoS before another.
+  func waiting(for content: MQTTContent, topic: String, qos: MQTTQoS) -> MQTTDelivery? {
+    var owed: MQTTDelivery?
     var possible: MQTTDelivery?
-    for delivery in open where delivery.phase == .waiting {
+    for delivery in open[head...] where delivery.phase == .waiting {
       guard delivery.isSame(as: content, topic: topic) else { continue }
-      if delivery.claim == .owed { return delivery }
-      possible = possible ?? delivery
+      if delivery.claim == .owed, delivery.qos == qos { return delivery }
+      if delivery.claim == .owed {
+        owed = owed ?? delivery
+      } else {
+        possible = possible ?? delivery
+      }
     }
-    return possible
+    return owed ?? possible
   }
 
   /// A subscription hands the retain flag on as it was published, so it does not tell a retained
@@ -178,7 +192,8 @@ final class MQTTSubscriber {
   ) {
     if retained && !keepsRetainFlag(topic) { return }
     guard matchingSubscriptions(topic) == 1, state.knowledge == .complete,
-      let delivery = waiting(for: content, topic: topic), delivery.claim == .owed
+      !conversation.broker.mayBePublishedAtMostOnce(topic),
+      let delivery = waiting(for: content, topic: topic, qos: .atMostOnce), delivery.claim == .owed
     else { return }
     delivery.note(.dropped, moment, in: conversation.record.id, holder: .nobody, "sent with QoS 0")
     delivery.settle(.unknown, "it was sent with QoS 0, which nobody acknowledges")
@@ -195,8 +210,10 @@ final class MQTTSubscriber {
     by newer: MQTTDelivery, on conversation: MQTTConversation, at moment: Moment
   ) {
     guard let newest = newer.publication else { return }
-    for delivery in open where delivery.phase == .waiting && delivery.claim == .owed {
-      guard delivery.overtaken == nil, delivery.qos == newer.qos,
+    for delivery in open[head...] {
+      if delivery === newer { break }
+      guard delivery.phase == .waiting, delivery.claim == .owed, delivery.overtaken == nil,
+        delivery.qos == newer.qos,
         let older = delivery.publication, older.qos != .exactlyOnce || older.released != nil
       else { continue }
       let isEarlier = older.accepted.map { $0.time <= newest.submitted.time }
@@ -209,27 +226,25 @@ final class MQTTSubscriber {
 
   /// The connection was idle since `idle` with nothing in flight, and ends or is looked at now:
   /// what a server with an open window has not sent by then, it does not hold.
-  func ignore(since idle: Moment, until moment: Moment, in session: SessionID) {
+  func ignore(since idle: Instant, until moment: Moment, in session: SessionID) {
     for delivery in open where delivery.phase == .waiting && delivery.claim == .owed {
       guard let publication = delivery.publication, publication.isOwed, delivery.taint.isEmpty,
         let accepted = publication.accepted
       else { continue }
-      let since = max(idle.time, accepted.time, publication.released?.time ?? .start)
+      let since = max(idle, accepted.time, publication.released?.time ?? .start)
       if moment.time - since >= MQTTJudge.idleFor { delivery.ignored = (moment, session) }
     }
   }
 
   /// Marks what a resumed connection should have sent again before anything new (MQTT-4.4.0-1).
-  func passOver(
-    by newer: MQTTDelivery, on conversation: MQTTConversation, at moment: Moment
-  ) {
-    guard conversation.record.resumed == true else { return }
-    for delivery in open where delivery.phase == .sent || delivery.phase == .received {
-      guard delivery !== newer, delivery.passedOver == nil,
-        delivery.lastConversation !== conversation
-      else { continue }
-      delivery.passedOver = (moment, conversation)
+  func passOver(on conversation: MQTTConversation, at moment: Moment) {
+    // Once is enough: who is sent again later loses the mark.
+    for delivery in conversation.inherited where delivery.isOpen {
+      if delivery.passedOver == nil, delivery.lastConversation !== conversation {
+        delivery.passedOver = (moment, conversation)
+      }
     }
+    conversation.inherited = []
   }
 
   /// An UNSUBSCRIBE is on its way: from now on the subscription may be gone.

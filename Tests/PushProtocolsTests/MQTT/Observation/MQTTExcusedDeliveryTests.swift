@@ -255,4 +255,62 @@ import Wire
     wire.join("s2", as: "s", version: .v5, present: false)
     #expect(wire.states == [.unknown])
   }
+
+  @Test func `an acknowledgement in doubt stays in doubt when a clean session ends`() {
+    wire.join("s", clean: true)
+    wire.subscribe("s", "t/#")
+    wire.join("p", clean: true)
+    wire.publish("p", "one")
+    wire.deliver("s", "one", id: 1)
+    wire.acknowledge("s", 1, confirmed: false)
+    wire.reset("s", .toServer)
+    #expect(wire.states == [.unknown])
+  }
+
+  @Test func `a full client is no idle one`() {
+    wire.subscriber("s")
+    wire.join("p", clean: true)
+    wire.windowClosed("s", .toClient, true)
+    wire.publish("p", "one")
+    wire.wait(.seconds(5))
+    wire.windowClosed("s", .toClient, false)
+    wire.server("s", .pingresp)
+    #expect(wire.states == [.pending])
+    #expect(wire.violations.isEmpty)
+  }
+
+  @Test func `a server that is busy sending has no reason to hurry`() {
+    wire.subscriber("s")
+    wire.join("p", clean: true)
+    wire.publish("p", "one")
+    for _ in 1...10 {
+      wire.wait(.milliseconds(500))
+      wire.deliver("s", "chatter", topic: "c", id: 0, qos: .atMostOnce)
+    }
+    #expect(wire.states == [.pending])
+  }
+
+  @Test func `what the subscriber can't take is rejected`() {
+    wire.join(
+      "s", version: .v5, properties: [.maximumPacketSize(8), .sessionExpiryInterval(600)])
+    wire.subscribe("s", "t/#")
+    wire.join("p", version: .v5, clean: true)
+    wire.publish("p", "much too long for it")
+    wire.wait(.seconds(5))
+    wire.server("s", .pingresp)
+    #expect(wire.states == [.rejected])
+    #expect(wire.violations.isEmpty)
+  }
+
+  @Test func `a QoS 0 message of the same content takes nothing away`() {
+    wire.subscriber("s")
+    wire.join("p", clean: true)
+    wire.publish("p", "one", qos: .atMostOnce)
+    wire.publish("p", "one")
+    wire.deliver("s", "one", id: 0, qos: .atMostOnce)
+    wire.deliver("s", "one", id: 1)
+    wire.acknowledge("s", 1)
+    #expect(wire.states == [.acknowledged])
+    #expect(wire.violations.isEmpty)
+  }
 }

@@ -70,6 +70,10 @@ final class MQTTWire {
     tell(name, .gap(direction, offset: offset, length: length, .notCaptured))
   }
 
+  func windowClosed(_ name: String, _ direction: Direction, _ isClosed: Bool) {
+    tell(name, .windowClosed(direction, isClosed))
+  }
+
   func finish(_ name: String, _ direction: Direction) {
     tell(name, .finished(direction, offset: lines[name]!.offsets[Int(direction.rawValue)]))
   }
