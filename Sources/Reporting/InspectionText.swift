@@ -215,6 +215,20 @@ public struct InspectionText {
         "\(TerminalNumber.counted(count, "delivery", "deliveries")) to \(row.subscriber) "
           + "\(count == 1 ? "was" : "were") still owed when the capture ended.")
     }
+    for row in rows where row.counts[.rejected] != nil {
+      let first = inspection.observation.deliveries.first {
+        $0.subscriber == row.subscriber && $0.state == .rejected
+      }
+      let count = TerminalNumber.counted(row.counts[.rejected]!, "delivery", "deliveries")
+      notes.append("\(count) to \(row.subscriber) rejected: \(first?.reason ?? "").")
+    }
+    for session in inspection.observation.sessions where !session.isIdentified {
+      if session.evidenceMissing.isEmpty { continue }
+      let version = session.version == "unknown" ? ", version unknown" : ""
+      notes.append(
+        "Session \(session.id.number), \(session.subscriber)\(version): "
+          + "\(session.evidenceMissing).")
+    }
     for group in inspection.capture.unrecognised {
       let servers = group.servers.joined(separator: ", ")
       let what = TerminalNumber.counted(group.count, "connection")
@@ -261,7 +275,8 @@ public struct InspectionText {
       let messages = TerminalNumber.counted(published, "message")
       lines.append(
         " " + style.paint("Nothing is wrong.", .good)
-          + (published > 0 ? " \(messages) published, \(accepted) accepted." : ""))
+          + (published > 0
+            ? " \(messages) published, \(TerminalNumber.grouped(accepted)) accepted." : ""))
     }
   }
 }

@@ -25,7 +25,7 @@ import Testing
     let inspection = try inspect("broker-killed-without-persistence")
     let text = InspectionText.text(inspection)
     #expect(text.contains(" LOST  5 deliveries to gb were accepted and never sent"))
-    #expect(text.contains("the server lost the session state (session present 0)"))
+    #expect(text.contains("CONNACK says session present 0: nothing was kept"))
     #expect(text.hasSuffix(" 1 finding.\n"))
     let finding = try #require(inspection.observation.findings.first)
     for frame in finding.frames { #expect(text.contains("frame \(frame) ")) }

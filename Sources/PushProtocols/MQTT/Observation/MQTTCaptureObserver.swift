@@ -108,6 +108,9 @@ public final class MQTTCaptureObserver: CaptureObserver {
     observation.sessions = closed.map { conversation in
       var record = conversation.record
       record.evidenceMissing = conversation.evidenceMissing
+      if let ending = conversation.ending ?? conversation.takenOver {
+        record.ended = RecordedMoment(ending)
+      }
       return record
     }
     observation.sessions.sort { $0.id < $1.id }

@@ -20,6 +20,7 @@ extension MQTTConversation {
       }
     }
     if record.end == .open {
+      ending = moment
       switch (direction, how) {
       case (.toServer, .saidGoodbye): record.end = .disconnected
       case (.toServer, .finished): record.end = .clientClosed

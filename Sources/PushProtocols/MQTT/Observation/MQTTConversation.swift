@@ -81,6 +81,8 @@ final class MQTTConversation {
   var client: Departure?
   var server: Departure?
   var takenOver: Moment?
+  /// What ended the session, as opposed to the last packet of the connection.
+  var ending: Moment?
   /// Why the session is not wholly known; empty when it is.
   var evidenceMissing = ""
   var isOver = false

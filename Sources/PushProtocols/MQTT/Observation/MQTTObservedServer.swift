@@ -129,6 +129,10 @@ final class MQTTObservedServer {
   ) {
     let session = conversation.record.id
     let state = subscriber.state
+    if endsWithItsConnection(subscriber, in: session, at: moment) {
+      subscriber.state.knowledge = .complete
+      return
+    }
     if conversation.connect!.cleanStart {
       endState(
         of: subscriber, because: "the subscriber started clean: it wanted the old state dropped",
@@ -143,13 +147,6 @@ final class MQTTObservedServer {
     }
     if present {
       if state.knowledge == .none { subscriber.state.knowledge = .partial }
-      return
-    }
-    if state.knowledge != .none, !state.survives {
-      endState(
-        of: subscriber, because: "the session state ended with its connection (clean session)",
-        byTheRules: true, in: session, at: state.disconnected ?? moment)
-      subscriber.state.knowledge = .complete
       return
     }
     // Clocks of servers tick in seconds.
@@ -167,6 +164,21 @@ final class MQTTObservedServer {
         byTheRules: false, in: session, at: moment)
     }
     subscriber.state.knowledge = .complete
+  }
+
+  /// A session state that was not to outlive its last connection, which is over.
+  private func endsWithItsConnection(
+    _ subscriber: MQTTSubscriber, in session: SessionID, at moment: Moment
+  ) -> Bool {
+    let state = subscriber.state
+    guard state.knowledge == .complete, !state.survives, let disconnected = state.disconnected
+    else {
+      return false
+    }
+    endState(
+      of: subscriber, because: "the session state ended with its connection (clean session)",
+      byTheRules: true, in: session, at: disconnected)
+    return true
   }
 
   /// Nothing of the session state is left: what it owed nobody will send.
@@ -248,7 +260,9 @@ extension MQTTDelivery {
       settle(.unknown, "\(reason), but \(why)")
       return
     }
-    note(.dropped, moment, in: session, holder: .nobody)
+    note(
+      .dropped, moment, in: session, holder: .nobody,
+      "CONNACK says session present 0: nothing was kept")
     settle(firstSent == nil ? .lost : .ghost, reason)
   }
 

@@ -24,10 +24,11 @@ struct MQTTStories {
       .ghost, .violated, label: "GHOST", subscriber: subscriber,
       deliveries: deliveries.map(\.record.id),
       headline: "\(count(deliveries)) to \(subscriber) \(were(deliveries)) sent, never "
-        + "acknowledged, and counted as done",
+        + "acknowledged, and given up by the server",
       reason: sentence(deliveries[0].record.reason),
-      story: acceptance(deliveries) + sending(deliveries) + ending(deliveries)
-        + drop(deliveries, "the server goes on without \(them(deliveries))"))
+      story: inOrder(
+        acceptance(deliveries) + sending(deliveries) + ending(deliveries)
+          + drop(deliveries, "the server goes on without \(them(deliveries))")))
   }
 
   func lost(_ deliveries: [MQTTDelivery]) -> FindingRecord {
@@ -40,8 +41,9 @@ struct MQTTStories {
         + (sent ? "never acknowledged" : "never sent"),
       reason: sentence(deliveries[0].record.reason)
         + " Nobody will ever send \(them(deliveries))\(sent ? " again" : "").",
-      story: acceptance(deliveries) + sending(deliveries)
-        + drop(deliveries, deliveries[0].record.reason))
+      story: inOrder(
+        acceptance(deliveries) + sending(deliveries)
+          + drop(deliveries, deliveries[0].record.reason)))
   }
 
   func stuck(_ deliveries: [MQTTDelivery]) -> FindingRecord {
@@ -52,7 +54,7 @@ struct MQTTStories {
       headline: "\(count(deliveries)) to \(subscriber) \(were(deliveries)) left over although "
         + "both ends were connected and talked",
       reason: sentence(deliveries[0].record.reason),
-      story: acceptance(deliveries) + sending(deliveries))
+      story: inOrder(acceptance(deliveries) + sending(deliveries)))
   }
 
   func zombie(_ zombie: MQTTZombie, _ conversation: MQTTConversation) -> FindingRecord {
@@ -125,7 +127,7 @@ struct MQTTStories {
       deliveries: deliveries.map(\.record.id),
       headline: "what became of \(count(deliveries)) to \(subscriber) can't be told",
       reason: sentence(deliveries[0].record.reason),
-      story: acceptance(deliveries) + sending(deliveries))
+      story: inOrder(acceptance(deliveries) + sending(deliveries)))
   }
 
   // MARK: Ended by the rules
@@ -133,35 +135,43 @@ struct MQTTStories {
   func recovered(_ deliveries: [MQTTDelivery]) -> FindingRecord {
     let subscriber = deliveries[0].record.subscriber
     let first = conversation(of: deliveries[0])
-    let reached = deliveries.allSatisfy { $0.event(.transportAcknowledged) != nil }
+    let session = deliveries[0].event(.sent)?.session
+    let reached = deliveries.allSatisfy { delivery in
+      delivery.record.events.contains {
+        $0.step == .transportAcknowledged && $0.session == session
+      }
+    }
     let what =
-      if first?.takenOver != nil {
-        "unacknowledged when another connection took over"
-      } else if reached {
-        "sent to a client that did not answer any more"
-      } else {
+      if deliveries.allSatisfy({ $0.event(.received)?.session == session }) {
+        "taken (PUBREC), and the handshake was cut off"
+      } else if !reached {
         "sent into a dead connection"
+      } else if first?.takenOver != nil {
+        "unacknowledged when another connection took over"
+      } else {
+        "sent to a client that did not answer any more"
       }
     return FindingRecord(
       .ghost, .holds, label: "RECOVERED", subscriber: subscriber,
       deliveries: deliveries.map(\.record.id),
       headline: "\(count(deliveries)) to \(subscriber) \(were(deliveries)) \(what)",
       reason: held(deliveries),
-      story: sending(deliveries) + ending(deliveries) + again(deliveries))
+      story: inOrder(sending(deliveries) + ending(deliveries) + again(deliveries)))
   }
 
   func expired(_ deliveries: [MQTTDelivery]) -> FindingRecord {
     let subscriber = deliveries[0].record.subscriber
-    var story = acceptance(deliveries) + sending(deliveries)
+    var story = acceptance(deliveries) + sending(deliveries) + ending(deliveries)
     if let end = deliveries[0].event(.expired) {
-      story.append(StoryLine(end.moment, deliveries[0].record.reason))
+      let what = end.moment.frame == 0 ? "time is up" : "\(subscriber)'s session state is over"
+      story.append(StoryLine(end.moment, what))
     }
     return FindingRecord(
       .lost, .holds, label: "EXPIRED", subscriber: subscriber,
       deliveries: deliveries.map(\.record.id),
       headline:
         "\(count(deliveries)) to \(subscriber) ended unacknowledged, as the protocol allows",
-      reason: sentence(deliveries[0].record.reason), story: story)
+      reason: sentence(deliveries[0].record.reason), story: inOrder(story))
   }
 
   // MARK: Lines
@@ -272,12 +282,19 @@ struct MQTTStories {
   }
 
   private func again(_ deliveries: [MQTTDelivery]) -> [StoryLine] {
-    guard let first = deliveries.first, let again = first.event(.redelivered) else { return [] }
-    var lines = [
-      StoryLine(
-        again.moment,
-        "sent again on a new connection" + (again.note.isEmpty ? "" : " (\(again.note))"))
-    ]
+    guard let first = deliveries.first else { return [] }
+    var lines: [StoryLine] = []
+    if let received = first.event(.received) {
+      lines.append(StoryLine(received.moment, "\(first.record.subscriber) answers PUBREC"))
+    }
+    if let again = first.event(.redelivered) {
+      lines.append(
+        StoryLine(
+          again.moment,
+          "sent again on a new connection" + (again.note.isEmpty ? "" : " (\(again.note))")))
+    } else if let again = first.record.events.last(where: { $0.step == .completing }) {
+      lines.append(StoryLine(again.moment, "PUBREL is sent on a new connection"))
+    }
     if let last = deliveries.compactMap(\.acknowledgedAt).max(by: { $0.time < $1.time }) {
       lines.append(
         StoryLine(
