@@ -18,6 +18,8 @@ extension MQTTClient {
       phase = .preparing
       askInTime(at: clock, into: &effects)
     } else {
+      // Its timer went with the program, or with the app's wish to be offline.
+      if settings.usesCredential { scheduleRefresh(at: clock, into: &effects) }
       open(into: &effects)
     }
   }

@@ -75,7 +75,7 @@ extension MQTTClient {
     }
   }
 
-  private mutating func scheduleRefresh(
+  mutating func scheduleRefresh(
     at clock: Clock, into effects: inout Effects<MQTTMessage>
   ) {
     if policy.neverRefreshesCredential { return }
@@ -85,8 +85,8 @@ extension MQTTClient {
     }
     // The own clock may be wrong, so nothing is asked more often than is good for the service.
     let left = min(token.expires - clock.wall, settings.credentialLifetime)
-    effects.setTimer(
-      TimerKind.refresh, after: max(Self.leastInterval, left - settings.refreshBefore, left / 2))
+    let wish = max(Self.leastInterval, left - settings.refreshBefore, left / 2)
+    effects.setTimer(TimerKind.refresh, after: max(wish, token.notBefore - clock.now))
   }
 
   /// A new credential is there.

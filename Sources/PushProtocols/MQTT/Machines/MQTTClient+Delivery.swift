@@ -146,9 +146,9 @@ extension MQTTClient {
   /// Sends again what was in flight, with the old identifiers and in the old order (MQTT-4.4.0-1).
   mutating func resume(into effects: inout Effects<MQTTMessage>) {
     for index in outgoing.indices where outgoing[index].state == .awaitingPubcomp {
-      if policy.forgetsPubrelOnResume { continue }
       outgoing[index].sentHere = true
       inFlight &+= 1
+      if policy.forgetsPubrelOnResume { continue }
       effects.send(
         .acknowledgement(
           .pubrel, packet: outgoing[index].packet,
