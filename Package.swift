@@ -95,7 +95,9 @@ let package = Package(
     tests("ReportingTests", ["Reporting", "Timeline"]),
     tests("TidyTests", []),
     tests("SimulationTests", ["Simulation", "Custody", "Timeline"]),
-    tests("PushProtocolsTests", ["PushProtocols", "Custody", "Timeline", "Wire"]),
+    tests(
+      "PushProtocolsTests",
+      ["PushProtocols", "Custody", "Oracles", "Simulation", "Timeline", "Wire"]),
     // A protocol without a protocol: plants a rule and sees whether search and shrinking find it.
     .target(
       name: "ToyBench", dependencies: ["Timeline", "Custody", "Simulation"], path: "Tests/ToyBench",

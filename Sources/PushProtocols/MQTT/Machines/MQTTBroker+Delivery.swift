@@ -258,8 +258,9 @@ extension MQTTBroker {
   ) {
     var previous: Int32 = -1
     var index = sessions[identity].head
-    while index >= 0, entries[Int(index)].packet != message.packet
-      || entries[Int(index)].state != state
+    while index >= 0,
+      entries[Int(index)].packet != message.packet
+        || entries[Int(index)].state != state
     {
       previous = index
       index = entries[Int(index)].next

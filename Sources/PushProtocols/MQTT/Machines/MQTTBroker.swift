@@ -63,7 +63,9 @@ public struct MQTTBroker: ServerMachine {
 
   /// One message that a session still has to deliver.
   struct Entry: Sendable, BitwiseCopyable {
-    enum State: UInt8, Sendable, BitwiseCopyable { case queued, awaitingPuback, awaitingPubrec, awaitingPubcomp }
+    enum State: UInt8, Sendable, BitwiseCopyable {
+      case queued, awaitingPuback, awaitingPubrec, awaitingPubcomp
+    }
     var next: Int32 = -1
     var publication: UInt16
     var topic: UInt16

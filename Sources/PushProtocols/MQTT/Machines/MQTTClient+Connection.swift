@@ -122,7 +122,8 @@ extension MQTTClient {
     effects.cancelTimer(TimerKind.handshake)
     if keepAlive != .zero { effects.setTimer(TimerKind.keepAlive, after: keepAlive) }
     let isResumed =
-      connack.flags.contains(.sessionPresent) || (policy.ignoresSessionPresent && !settings.cleanStart)
+      connack.flags.contains(.sessionPresent)
+      || (policy.ignoresSessionPresent && !settings.cleanStart)
     if !isResumed { dropSession(into: &effects) }
     requestWishes(into: &effects)
     resume(into: &effects)

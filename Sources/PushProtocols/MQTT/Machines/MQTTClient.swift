@@ -32,7 +32,9 @@ public struct MQTTClient: ClientMachine {
 
   /// A publication on its way up.
   struct Outgoing: Sendable, BitwiseCopyable {
-    enum State: UInt8, Sendable, BitwiseCopyable { case queued, awaitingPuback, awaitingPubrec, awaitingPubcomp }
+    enum State: UInt8, Sendable, BitwiseCopyable {
+      case queued, awaitingPuback, awaitingPubrec, awaitingPubcomp
+    }
     var submission: Submission
     var packet: UInt16 = 0
     var state = State.queued
@@ -42,7 +44,9 @@ public struct MQTTClient: ClientMachine {
 
   /// What the app wants to be subscribed to, and how far that is.
   struct Wish: Sendable, BitwiseCopyable {
-    enum State: UInt8, Sendable, BitwiseCopyable { case needed, requested, granted, removalNeeded, removalRequested }
+    enum State: UInt8, Sendable, BitwiseCopyable {
+      case needed, requested, granted, removalNeeded, removalRequested
+    }
     var topic: UInt16
     var quality: UInt8
     var packet: UInt16 = 0

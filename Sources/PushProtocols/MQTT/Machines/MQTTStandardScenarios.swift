@@ -23,7 +23,8 @@ enum MQTTStandardScenarios {
       scenario.serverParameters = server
     }
 
-    mutating func device(_ name: String, identity: String? = nil, _ parameters: [Parameter]) -> Int {
+    mutating func device(_ name: String, identity: String? = nil, _ parameters: [Parameter]) -> Int
+    {
       let standard: [Parameter] = [
         Parameter("keep-alive", 30_000_000_000), Parameter("back-off-max", 10_000_000_000),
       ]
