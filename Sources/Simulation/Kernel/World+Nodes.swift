@@ -64,9 +64,10 @@ extension World {
       unread = deviceNodes[index].pausedUntil > now || deviceNodes[index].waiting > 0
     }
     for position in links.indices
-    where (side == .server || links[position].device == device)
-      && links[position].view(side) != .closed
-    {
+    where side == .server || links[position].device == device {
+      // A host that is gone retransmits nothing, not even for a program that has closed.
+      if host { abandon(position, to: side.peer) }
+      guard links[position].view(side) != .closed else { continue }
       let wasOpen = links[position].view(side) == .open
       links[position].setView(side, .closed)
       let link = LinkID(UInt16(position))
@@ -75,7 +76,6 @@ extension World {
         ledger: &record.ledger)
       settleBelief(link, final: false)
       if host {
-        abandon(position, to: side.peer)
         watchWithProbes(link)
       } else if wasOpen {
         tellPeerOfEnd(position, by: side, reset: unread, at: now)

@@ -4,9 +4,9 @@ internal import Timeline
 
 /// An MQTT 3.1.1 or 5.0 client: what runs on a device.
 ///
-///     idle --connect--> preparing --credential--> opening --opened--> handshake --CONNACK--> connected
-///      ^                    ^                        |                    |                     |
-///      |                    `------ waiting <--------+--------------------+--- lost, refused ---'
+///     idle --connect--> preparing --credential--> opening --opened--> handshake --> connected
+///      ^                    ^                        |                    |            |
+///      |                    `------ waiting <--------+--------------------+--- lost ---'
 ///      `--disconnect, from anywhere
 ///
 /// Connections are dealt with in `MQTTClient+Connection`, messages in both directions in

@@ -47,7 +47,7 @@ import Timeline
   @Test func `the good machines hold under random faults`() throws {
     let bench = try bench("mqtt.client@good", "mqtt.broker@good")
     var random = SeededRandom(seed: 2026)
-    for round in 0..<2000 {
+    for round in 0..<900 {
       var scenario = Self.seeds[round % Self.seeds.count]
       for _ in 0...random.below(4) {
         scenario.faults.append(.random(in: scenario, using: &random))
@@ -57,7 +57,7 @@ import Timeline
     }
   }
 
-  /// A specimen, a standard scenario by position, the oracle that finds it, and the faults it takes.
+  /// A specimen, a standard scenario by position, the oracle that finds it, the faults it takes.
   struct Case: Sendable, CustomTestStringConvertible {
     var name: String
     var seed: Int
