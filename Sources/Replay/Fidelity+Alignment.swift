@@ -118,7 +118,9 @@ extension Fidelity {
       return (.unmodelled, "written while the path lost everything: no capture need show it")
     }
     // What was on its way when the capture ended.
-    if line.time + max(.milliseconds(1), history.scenario.path.rtt * 4) > history.end {
+    let path = history.scenario.path
+    let settling = (path.rtt + path.serverDelay + path.deviceDelay) * 4
+    if line.time + max(.milliseconds(1), settling) > history.end {
       return (.timing, "the capture ends there")
     }
     let kind = line.captured?.kind ?? line.simulated?.kind ?? 0

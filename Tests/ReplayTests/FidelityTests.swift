@@ -47,6 +47,23 @@ import Testing
     }
   }
 
+  @Test func `a machine that does something else is found out`() throws {
+    let path = CaptureFolder.path("stopped-then-killed.pcap")
+    let fidelity = try #require(
+      try Replay.capture(path, server: "mqtt.broker@forgets-in-flight").first)
+    #expect(!fidelity.isFaithful && !fidelity.isLedgerSame)
+    #expect(fidelity.application.reproduced == fidelity.application.captured - 4)
+    let first = try #require(fidelity.firstDifference)
+    #expect(first.cause == .machine)
+    #expect(fidelity.lines[first.line].captured?.text == "PUBLISH 3 t/x (QoS 1, DUP)")
+  }
+
+  @Test func `an unknown machine is named with those that are known`() {
+    #expect(throws: ReplayError.self) {
+      try Replay.capture(CaptureFolder.path("qos-0-1-2.pcap"), client: "mqtt.client@nobody")
+    }
+  }
+
   @Test func `a replay is the same every time`() throws {
     for name in CaptureFolder.all {
       let first = try? Replay.capture(CaptureFolder.path(name))

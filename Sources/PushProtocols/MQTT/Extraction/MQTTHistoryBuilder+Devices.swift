@@ -115,6 +115,9 @@ extension MQTTHistoryBuilder {
     case .unsubscribe(let unsubscribe):
       for filter in unsubscribe.filters {
         let topic = topic(filter)
+        if !progress.wishes.contains(where: { $0.topic == topic }) {
+          note(item.moment, "UNSUBSCRIBE from what it has not subscribed to", node)
+        }
         progress.wishes.removeAll { $0.topic == topic }
         step(time, node, .unsubscribe(topic: topic))
       }
@@ -284,8 +287,17 @@ extension MQTTHistoryBuilder {
         late.moment,
         "written after the server had closed: how much gets out before RST comes is chance", node)
     }
+    let connack = story.sessions[number].connackMoment
+    if let early = recording.packets.dropFirst().first(where: { $0.direction == .toServer }),
+      early.moment.frame < connack.frame
+    {
+      note(early.moment, "the client did not wait for CONNACK", node)
+    }
     for item in recording.packets where item.direction == .toClient {
       switch item.packet {
+      case .publish(let publish)
+      where publish.retain && isUnseen(item, in: number):
+        note(item.moment, "retained by a publisher that is not in the capture", node)
       case .puback(let answer) where answer.reasonCode.isFailure,
         .pubrec(let answer) where answer.reasonCode.isFailure:
         note(item.moment, "the server refused a publication")
@@ -295,6 +307,16 @@ extension MQTTHistoryBuilder {
         .unsubscribe, .unsuback, .pingreq, .pingresp, .disconnect, .auth:
         break
       }
+    }
+  }
+
+  private func isUnseen(_ item: MQTTRecordedPacket, in number: Int) -> Bool {
+    let session = story.sessions[number]
+    return session.recording.packets.indices.contains { position in
+      guard session.recording.packets[position].moment == item.moment,
+        case .publication(let mark) = session.marks[position]
+      else { return false }
+      return story.publications[mark].session == nil
     }
   }
 

@@ -23,6 +23,8 @@ struct MQTTPathMeasure {
     /// The shortest between something and what an app did after it.
     var serverBound = Nanoseconds.forever
     var clientBound = Nanoseconds.forever
+    /// The shortest from SYN to CONNECT.
+    var opening = Nanoseconds.forever
   }
 
   init(_ story: MQTTStory, _ included: [Int]) {
@@ -34,13 +36,16 @@ struct MQTTPathMeasure {
       Self.collect(number, story, into: &samples)
       if let established = recording.established {
         handshake = min(handshake, established.time - recording.began.time)
+        samples.opening = min(
+          samples.opening, recording.packets[0].moment.time - recording.began.time)
       }
       for index in 0...1 {
         acknowledged[index] = min(
           acknowledged[index], recording.flows[index].quickestAcknowledgement ?? .forever)
       }
     }
-    if handshake == .forever { handshake = .milliseconds(40) }
+    // Without a handshake nobody knows how much of an answer's time is the path's: none, then.
+    if handshake == .forever { handshake = .microseconds(2) }
     let quickestServer = min(samples.server.min() ?? .forever, samples.serverBound)
     let quickestClient = min(samples.client.min() ?? .forever, samples.clientBound)
     toServer = min(acknowledged[0], quickestServer, handshake)
@@ -61,6 +66,9 @@ struct MQTTPathMeasure {
     serverDelay = (server - toServer).wholeMicroseconds
     // A microsecond less, so that what arrives is there before what was done because of it.
     deviceDelay = (client - toClient - .microseconds(1)).wholeMicroseconds
+    if samples.opening != .forever {
+      deviceDelay = min(deviceDelay, (samples.opening - rtt - toClient / 2).wholeMicroseconds)
+    }
   }
 
   var settings: PathSettings {

@@ -18,18 +18,20 @@ struct MQTTPublicationJoiner {
   private var downward: [[UInt16: MQTTMark]]
   private var upward: [[UInt16: MQTTMark]]
   private var subscriptions: [[Subscription]]
-  /// What each identity has been sent.
-  private var sent: [Set<Int>]
+  /// How often each identity has been sent what.
+  private var sent: [[Int: Int]]
+  /// How often publications were written to the server, where it was more than once.
+  private var resubmitted: [Int: Int] = [:]
   private var byContent: [Content: [Int]] = [:]
-  /// When the server last let each identity in, for what it had kept for it.
-  private var connackTime: [Instant]
+  /// When the server last let each identity in, and had kept something for it.
+  private var resumed: [Instant?]
 
   init(identities: Int) {
     downward = Array(repeating: [:], count: identities)
     upward = downward
     subscriptions = Array(repeating: [], count: identities)
-    sent = Array(repeating: [], count: identities)
-    connackTime = Array(repeating: .start, count: identities)
+    sent = Array(repeating: [:], count: identities)
+    resumed = Array(repeating: nil, count: identities)
   }
 
   mutating func join(
@@ -46,8 +48,7 @@ struct MQTTPublicationJoiner {
       return mark
     case (.puback(let answer), let direction), (.pubrec(let answer), let direction),
       (.pubcomp(let answer), let direction):
-      let table = direction == .toServer ? downward : upward
-      return table[identity][answer.packetID] ?? .nothing
+      return answered(answer, item, direction, identity)
     case (.pubrel(let answer), let direction):
       let table = direction == .toServer ? upward : downward
       return table[identity][answer.packetID] ?? .nothing
@@ -63,7 +64,7 @@ struct MQTTPublicationJoiner {
       subscriptions[identity].removeAll { unsubscribe.filters.contains($0.filter.text) }
       return .nothing
     case (.connack(let connack), _):
-      connackTime[identity] = item.moment.time
+      resumed[identity] = connack.sessionPresent ? item.moment.time : nil
       if !connack.sessionPresent {
         downward[identity] = [:]
         subscriptions[identity] = []
@@ -75,6 +76,19 @@ struct MQTTPublicationJoiner {
     }
   }
 
+  private mutating func answered(
+    _ answer: MQTTAcknowledgement, _ item: MQTTRecordedPacket, _ direction: Direction,
+    _ identity: Int
+  ) -> MQTTMark {
+    guard direction == .toServer else { return upward[identity][answer.packetID] ?? .nothing }
+    let mark = downward[identity][answer.packetID] ?? .nothing
+    // Settled: the next message with this identifier is another.
+    if item.packet.type != .pubrec, !item.peerHadClosed {
+      downward[identity][answer.packetID] = nil
+    }
+    return mark
+  }
+
   private mutating func submit(
     _ publish: MQTTPublish, _ item: MQTTRecordedPacket, _ session: Int, _ identity: Int,
     _ publications: inout [MQTTStoryPublication]
@@ -83,6 +97,7 @@ struct MQTTPublicationJoiner {
       case .publication(let known)? = upward[identity][packet],
       publications[known].topic == publish.topic, publications[known].digest == item.digest
     {
+      resubmitted[known, default: 1] += 1
       return .publication(known)
     }
     let number = publications.count
@@ -107,24 +122,34 @@ struct MQTTPublicationJoiner {
     {
       return known
     }
-    let since =
-      subscriptions[identity].first { $0.filter.matches(publish.topic) }?.since ?? 0
-    var found: Int?
-    if publish.retain {
-      found = candidates.last { publications[$0].retain }
-    } else {
-      found = candidates.first {
-        !sent[identity].contains($0) && publications[$0].moment.frame > since
-      }
-      // A subscription that was there before the capture began, or a repetition without DUP.
-      found = found ?? candidates.first { !sent[identity].contains($0) } ?? candidates.last
-    }
-    if let found {
-      sent[identity].insert(found)
+    if let found = candidate(candidates, publish, item, identity, publications) {
+      sent[identity][found, default: 0] += 1
       return .publication(found)
+    }
+    if let packet = publish.packetID, let known = downward[identity][packet],
+      isSame(known, publish, item, publications, sessions)
+    {
+      return known  // Sent again without DUP.
     }
     if let owner = willOwner(of: publish, item, sessions) { return .will(owner) }
     return invent(publish, item, session, identity, &publications)
+  }
+
+  /// The publication that the server passes on, by its content.
+  private func candidate(
+    _ candidates: [Int], _ publish: MQTTPublish, _ item: MQTTRecordedPacket, _ identity: Int,
+    _ publications: [MQTTStoryPublication]
+  ) -> Int? {
+    if publish.retain { return candidates.last { publications[$0].retain } }
+    let sent = sent[identity]
+    if publish.duplicate, let again = candidates.last(where: { sent[$0] != nil }) { return again }
+    let since =
+      subscriptions[identity].first { $0.filter.matches(publish.topic) }?.since ?? 0
+    // The subscription may have been there before the capture began; and what its publisher wrote
+    // twice the server may pass on twice.
+    return candidates.first { sent[$0] == nil && publications[$0].moment.frame > since }
+      ?? candidates.first { sent[$0] == nil }
+      ?? candidates.last { sent[$0, default: 0] < resubmitted[$0, default: 1] }
   }
 
   private func isSame(
@@ -155,14 +180,16 @@ struct MQTTPublicationJoiner {
   ) -> MQTTMark {
     let number = publications.count
     // Sent at once after the server had let its old acquaintance in: it lay in wait.
-    let queued = item.moment.time - connackTime[identity] < .milliseconds(20)
+    let queued =
+      publish.qos > .atMostOnce
+      && resumed[identity].map { item.moment.time - $0 < .milliseconds(20) } ?? false
     publications.append(
       MQTTStoryPublication(
         session: nil, topic: publish.topic, digest: item.digest, quality: publish.qos.rawValue,
         retain: publish.retain, expiry: publish.properties.messageExpiryInterval,
         moment: item.moment, firstSession: session, wasQueued: queued))
     byContent[Content(topic: publish.topic, digest: item.digest), default: []].append(number)
-    sent[identity].insert(number)
+    sent[identity][number] = 1
     return .publication(number)
   }
 }

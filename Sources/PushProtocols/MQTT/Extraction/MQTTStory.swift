@@ -124,7 +124,7 @@ struct MQTTStory {
         continue
       }
       guard connack.isAccepted else {
-        leftOut.append((moment, "the server refused \(connect.clientIdentifier)"))
+        leftOut.append((moment, "the server refused a connection"))
         continue
       }
       var name = connect.clientIdentifier
