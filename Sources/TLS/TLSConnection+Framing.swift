@@ -95,7 +95,7 @@ extension TLSConnection {
   private func breakFraming(_ direction: Direction, losing count: Int, at moment: Moment) {
     let lost = count + self[direction].buffer.count
     self[direction].clearBuffer()
-    resume(direction, force: true)
+    letGo(direction)
     self[direction].framing = .broken
     close(direction, .malformed, at: moment)
     let end = self[direction].tcpOffset

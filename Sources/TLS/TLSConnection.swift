@@ -89,11 +89,11 @@ final class TLSConnection {
         .retransmission(direction, offset: plain.lowerBound, length: UInt64(plain.count)),
         at: moment)
     case .finished(let direction, _):
-      resume(direction, force: true)
+      letGo(direction)
       outlet.send(.finished(direction, offset: self[direction].plaintextOffset), at: moment)
     case .ended:
-      resume(.toServer, force: true)
-      resume(.toClient, force: true)
+      letGo(.toServer)
+      letGo(.toClient)
       outlet.send(event, at: moment)
     case .began, .established, .keepAliveProbe, .windowClosed, .secured, .reset:
       outlet.send(event, at: moment)
@@ -102,6 +102,11 @@ final class TLSConnection {
 
   private func clearBorder(_ direction: Direction) -> UInt64 {
     direction == .toServer ? clearUntil.toServer : clearUntil.toClient
+  }
+
+  /// Nothing may be held any more. Each turn uses up a record that was held.
+  func letGo(_ direction: Direction) {
+    while self[direction].isAwaitingKeys { resume(direction, force: true) }
   }
 
   /// How many bytes of a range come before TLS begins.
@@ -114,7 +119,7 @@ final class TLSConnection {
   private func receiveGap(
     _ direction: Direction, offset: UInt64, length: UInt64, _ kind: GapKind, at moment: Moment
   ) {
-    resume(direction, force: true)
+    letGo(direction)
     if needsHello { handshakeIsDamaged = true }
     let end = max(offset, offset &+ length)
     self[direction].tcpOffset = end

@@ -12,6 +12,8 @@ final class CollectingSink: ConnectionSink {
     /// Both directions in the order of the capture.
     var both: [UInt8] = []
     var gaps: [GapKind] = []
+    /// How many bytes came before TLS began.
+    var clear: [Direction: Int] = [:]
     /// Set when offsets don't follow each other.
     var isInconsistent = false
     var facts: TLSFacts?
@@ -53,8 +55,11 @@ extension CollectingSink.Connection {
       gaps.append(kind)
       if offset != next[direction, default: 0] { isInconsistent = true }
       next[direction] = offset &+ length
+    case .secured(let direction, _):
+      let known = direction == .toServer ? toServer.count : toClient.count
+      clear[direction] = clear[direction] ?? known
     case .began, .established, .acknowledged, .retransmission, .keepAliveProbe, .windowClosed,
-      .finished, .secured, .reset, .ended:
+      .finished, .reset, .ended:
       break
     }
   }
