@@ -211,18 +211,21 @@ public struct MQTTBroker: ServerMachine {
     guard let link, Int(link.index) < connections.count else { return 0 }
     let connection = connections[Int(link.index)]
     var state = UInt16(connection.phase.rawValue) &+ 1
-    guard connection.phase != .fresh else { return state }
-    let session = sessions[Int(connection.identity)]
-    guard session.exists else { return state }
-    let waiting = session.count &- min(session.count, UInt32(session.inFlight))
-    state |= min(2, session.inFlight) << 2
+    let identity = Int(connection.identity)
+    // Field by field: this is asked twice an event, and a session is large.
+    guard connection.phase != .fresh, sessions[identity].exists else { return state }
+    let inFlight = sessions[identity].inFlight
+    let count = sessions[identity].count
+    let head = sessions[identity].head
+    let waiting = count &- min(count, UInt32(inFlight))
+    state |= min(2, inFlight) << 2
     state |= UInt16(truncatingIfNeeded: min(2, waiting)) << 4
-    if session.head >= 0, entries[Int(session.head)].state == .awaitingPubcomp { state |= 1 << 6 }
+    if head >= 0, entries[Int(head)].state == .awaitingPubcomp { state |= 1 << 6 }
     for entry in awaited where entry.identity == connection.identity {
       state |= 1 << 7
       break
     }
-    if session.will.due != .never { state |= 1 << 8 }
+    if sessions[identity].will.due != .never { state |= 1 << 8 }
     return state
   }
 

@@ -9,8 +9,7 @@ public import Timeline
 /// wall-clock time of their end.
 @frozen
 public struct MQTTMessage: WireMessage, Hashable {
-  /// The packet type of the fixed header, 1 (CONNECT) … 15 (AUTH).
-  public var kind: UInt8
+  public var type: MQTTPacketType
   public var flags: Flags
   /// MQTT 5.0 reason code; in a CONNACK of 3.1.1 its return code.
   public var reason: UInt8
@@ -22,7 +21,7 @@ public struct MQTTMessage: WireMessage, Hashable {
   public var topic: UInt16
   /// Who connects: the number that `ClientMachine.configure` was given.
   public var identity: UInt16
-  /// Seconds; in CONNECT, and in CONNACK as Server Keep Alive (0xFFFF: not said).
+  /// Seconds; in CONNECT, and in CONNACK as Server Keep Alive (0: not said).
   public var keepAlive: UInt16
   /// Seconds.
   public var willDelay: UInt16
@@ -52,7 +51,7 @@ public struct MQTTMessage: WireMessage, Hashable {
 
   @inline(__always)
   init(_ type: MQTTPacketType) {
-    kind = type.rawValue
+    self.type = type
     flags = []
     reason = 0
     credentialHigh = 0
@@ -66,9 +65,8 @@ public struct MQTTMessage: WireMessage, Hashable {
     credentialLow = 0
   }
 
-  public var type: MQTTPacketType {
-    MQTTPacketType(rawValue: kind).unsafelyKnown
-  }
+  /// 1 (CONNECT) … 15 (AUTH).
+  public var kind: UInt8 { type.rawValue }
 
   /// Requested, granted or used quality of service.
   public var quality: UInt8 {
@@ -76,7 +74,7 @@ public struct MQTTMessage: WireMessage, Hashable {
     set { flags.rawValue = flags.rawValue & 0b1100_1111 | (newValue & 3) << 4 }
   }
 
-  public var publication: UInt16 { kind == MQTTPacketType.connect.rawValue ? 0 : carried }
+  public var publication: UInt16 { type == .connect ? 0 : carried }
 
   /// CONNECT: the number of its will in the ledger.
   public var willPublication: UInt16 { carried }
@@ -103,14 +101,6 @@ public struct MQTTMessage: WireMessage, Hashable {
       credentialLow = UInt32(truncatingIfNeeded: units)
       credentialHigh = UInt8(truncatingIfNeeded: units >> 32)
     }
-  }
-}
-
-extension Optional where Wrapped == MQTTPacketType {
-  /// Messages of a simulation only ever have the fifteen kinds.
-  fileprivate var unsafelyKnown: MQTTPacketType {
-    guard let self else { preconditionFailure("a message of kind 0") }
-    return self
   }
 }
 
