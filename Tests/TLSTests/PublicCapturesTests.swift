@@ -160,7 +160,9 @@ private final class LateHelloFinder: ConnectionSink {
     _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
     bytes: UnsafeRawBufferPointer, at moment: Moment
   ) {
-    guard case .bytes(let direction, let offset) = event, offset > 0, bytes.count > 5 else { return }
+    guard case .bytes(let direction, let offset) = event, offset > 0, bytes.count > 5 else {
+      return
+    }
     let start = unsafe Array(bytes.prefix(6))
     let type: UInt8 = direction == .toServer ? 1 : 2
     guard start[0] == 22, start[1] == 3, start[5] == type else { return }
