@@ -43,7 +43,7 @@ extension World {
   }
 
   /// How long the node has been paused in all so far.
-  @inlinable
+  @inlinable @inline(__always)
   func pausedTotal(of side: Side, _ device: NodeID) -> Nanoseconds {
     let node = side == .server ? serverNode : deviceNodes[device.device]
     guard node.pausedSince != .start else { return node.pausedTotal }

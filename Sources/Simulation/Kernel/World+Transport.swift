@@ -6,13 +6,13 @@ public import Timeline
 // differently at each end.
 extension World {
   /// Linux: first retransmission after RTT + 200 ms, doubling up to 120 s.
-  @inlinable
+  @inlinable @inline(__always)
   func retransmissionDelay(after attempt: UInt8) -> Nanoseconds {
     let first = path.rtt + .milliseconds(200)
     return min(first * (1 << UInt64(min(attempt, 16))), .seconds(120))
   }
 
-  @inlinable
+  @inlinable @inline(__always)
   func isLost(_ device: NodeID, to side: Side, departed: Instant) -> Bool {
     for window in losses where window.loses(device: device, to: side, at: departed) { return true }
     return false

@@ -229,10 +229,12 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
 
   // MARK: - Clocks
 
-  @inlinable
+  // What only reads is inlined by force: a call from a mutating function borrows a copy of the world.
+
+  @inlinable @inline(__always)
   func trueWall() -> Instant { now + Self.wallEpoch }
 
-  @inlinable
+  @inlinable @inline(__always)
   func wall(of side: Side, device: Int = 0) -> Instant {
     let forward = side == .server ? serverNode.skewForward : deviceNodes[device].skewForward
     let backward = side == .server ? serverNode.skewBackward : deviceNodes[device].skewBackward
