@@ -41,6 +41,9 @@ public protocol Witness: Sendable {
   mutating func see(
     _ sighting: Sighting<Message>, device: NodeID, at now: Instant, ledger: inout Ledger)
 
+  /// When something will be owed though nobody acts (a delayed will); `.never`: nothing will.
+  var nextObligation: Instant { get }
+
   /// The run is over: whatever depends on the time since (expiry…) is entered now.
   mutating func finish(at now: Instant, ledger: inout Ledger)
 }

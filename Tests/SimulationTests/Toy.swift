@@ -125,6 +125,7 @@ struct ToyWitness: Witness {
   mutating func configure(scenario: Scenario) {}
   mutating func reset() {}
   mutating func finish(at now: Instant, ledger: inout Ledger) {}
+  var nextObligation: Instant { .never }
 
   mutating func see(
     _ sighting: Sighting<ToyMessage>, device: NodeID, at now: Instant, ledger: inout Ledger

@@ -172,6 +172,43 @@ extension World {
     for index in devices.indices { bringBack(index) }
   }
 
+  /// Nothing is left that the rest of the calm could bring to light: every delivery is settled,
+  /// nothing more will be owed, both ends of every connection believe the same, and everybody who
+  /// wants a connection has one. Only keep-alives would follow. Never with credentials: their expiry
+  /// is still to come.
+  @inlinable @inline(__always)
+  mutating func hasSettled(since calmBegan: Instant) -> Bool {
+    guard !hasCredentials, now - calmBegan > path.rtt * 8 + .seconds(2) else { return false }
+    return settlesEverything()
+  }
+
+  @inlinable @inline(never)
+  mutating func settlesEverything() -> Bool {
+    guard watcher.nextObligation == .never, serverNode.isIdle(at: now), serverNode.processUp else {
+      return false
+    }
+    for index in record.ledger.deliveries.indices {
+      let row = record.ledger.deliveries[index]
+      if row.quality > 0, row.facts.isDisjoint(with: DeliveryFacts.excused.union(.settled)) {
+        return false
+      }
+    }
+    for index in links.indices {
+      let link = links[index]
+      guard link.clientBelieves == link.serverBelieves,
+        (link.client == .open) == (link.server == .open)
+      else { return false }
+    }
+    for index in devices.indices {
+      guard deviceNodes[index].isIdle(at: now) else { return false }
+      if devices[index].wants {
+        let link = devices[index].link
+        guard link.index != .max, links[Int(link.index)].clientBelieves else { return false }
+      }
+    }
+    return true
+  }
+
   @inlinable
   mutating func bringBack(_ index: Int) {
     let device = NodeID(device: index)

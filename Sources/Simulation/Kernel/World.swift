@@ -40,6 +40,7 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
   @usableFromInline var calmLength = Nanoseconds.zero
   @usableFromInline var path = PathSettings()
   @usableFromInline var oneWay = Nanoseconds.zero
+  @usableFromInline var hasCredentials = false
 
   @usableFromInline var now = Instant.start
   @usableFromInline var nextStep = 0
@@ -92,6 +93,10 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
         continue
       }
       if next > end || next == .never { break }
+      if inCalm, record.events & 7 == 0, hasSettled(since: summary.calmBegan) {
+        end = now
+        break
+      }
       now = max(now, next)
       if stepTime == next {
         // A step goes before events of the same instant: it was there first.
@@ -186,6 +191,7 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
         node: NodeID(device: index), device: device, identity: identities[index],
         scenario: scenario)
     }
+    hasCredentials = lifetimes.contains { $0 != .forever }
     let count = scenario.devices.count
     clients.removeLast(clients.count - count)
     deviceNodes.removeLast(deviceNodes.count - count)

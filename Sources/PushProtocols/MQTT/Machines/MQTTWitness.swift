@@ -247,6 +247,8 @@ public struct MQTTWitness: Witness {
     }
   }
 
+  public var nextObligation: Instant { nextWill }
+
   public mutating func finish(at now: Instant, ledger: inout Ledger) {
     if nextWill <= now { publishWills(at: now, &ledger) }
     for identity in sessions.indices where isExpired(identity, at: now) {
