@@ -89,3 +89,8 @@ public protocol PushModel<Message>: Sendable {
   /// The credential lifetime of a device, `.forever` without credentials.
   static func credentialLifetime(of device: Device) -> Nanoseconds
 }
+
+extension Witness {
+  /// For protocols in which nothing is owed without somebody's doing.
+  @inlinable public var nextObligation: Instant { .never }
+}
