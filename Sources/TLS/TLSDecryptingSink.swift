@@ -82,17 +82,18 @@ public final class TLSDecryptingSink: ConnectionSink {
     _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
     bytes: UnsafeRawBufferPointer, at moment: Moment
   ) {
-    guard grow(to: connection) else {
+    let index = Int(connection.index)
+    let isKnown = index < states.count
+    // First, and with one look-up: the connections that have nothing to do with TLS.
+    if isKnown ? states[index] == State.clear : !grow(to: connection) {
       unsafe sink.receive(event, of: connection, description, bytes: bytes, at: moment)
       return
     }
-    let state = states[Int(connection.index)]
+    let state = states[index]
     if state >= State.firstSlot {
       let slot = Int(state - State.firstSlot)
       unsafe secured[slot]?.receive(event, bytes: bytes, at: moment)
       if case .ended = event { remove(connection, slot) }
-    } else if state == State.clear {
-      unsafe sink.receive(event, of: connection, description, bytes: bytes, at: moment)
     } else {
       unsafe decide(event, connection, description, bytes, moment)
     }
