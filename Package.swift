@@ -91,6 +91,7 @@ let package = Package(
       dependencies: ["CAllocations", "Custody", "PushProtocols", "Simulation"],
       path: "Benchmarks/SimulationSpeed", swiftSettings: strict),
     tests("TimelineTests", ["Timeline"]),
+    .testTarget(name: "ReadmeTests", dependencies: ["PushBenchCommand"], swiftSettings: strict),
     tests("WireTests", ["Wire"]),
     tests("ReportingTests", ["Reporting", "Timeline"]),
     tests("TidyTests", []),
