@@ -100,6 +100,9 @@ enum ScenarioLexer {
   ///
   /// - Parameter reserved: words that mean something else at this place.
   static func word(_ text: String, reserved: [String] = []) -> String {
+    // Nearly all words; Unicode's tables are slow.
+    let isASCII = text.utf8.allSatisfy { $0 > 0x22 && $0 < 0x7f && $0 != 0x5c }
+    if isASCII, let first = text.utf8.first, first != 0x23, !reserved.contains(text) { return text }
     let ordinary = text.unicodeScalars.allSatisfy { scalar in
       scalar.value > 0x20 && scalar.value != 0x7f && scalar != "\"" && scalar != "\\"
         && !scalar.properties.isWhitespace && scalar.properties.generalCategory != .control

@@ -78,10 +78,13 @@ public struct Campaign: Sendable {
     let ground = ground(epoch: 0)
     let report = await workers[0].run(asGiven: given, on: ground)
     // All of them are worth starting from, new or not.
-    for scenario in given { corpus.entries.append(CorpusEntry(scenario, fresh: [], epoch: 0)) }
+    for scenario in given {
+      corpus.entries.append(CorpusEntry(scenario, fresh: [], epoch: 0, events: 0))
+    }
     for discovery in report.discoveries {
       if let index = given.firstIndex(of: discovery.scenario) {
         corpus.entries[index].fresh = discovery.fresh
+        corpus.entries[index].events = discovery.events
       }
     }
     let before = findings.count
@@ -151,9 +154,11 @@ public struct Campaign: Sendable {
   // MARK: - Merging
 
   private mutating func merge(_ report: ShardReport, epoch: Int, keeping: Bool) {
-    for (entry, hints) in report.hints where corpus.entries[entry].hints == nil {
+    for (entry, hints) in report.hints {
       corpus.entries[entry].hints = hints
+      corpus.entries[entry].hasOwnHints = true
     }
+    for (entry, draws) in report.draws { corpus.entries[entry].draws += draws }
     for discovery in report.discoveries {
       // Another shard may have shown the same before.
       let fresh = discovery.fresh.filter { !map.isKnown($0) }
@@ -161,7 +166,10 @@ public struct Campaign: Sendable {
       for slot in fresh { map.add(slot, 1) }
       credit(discovery.mutators) { $0.novel += 1 }
       if keeping {
-        corpus.entries.append(CorpusEntry(discovery.scenario, fresh: fresh, epoch: epoch))
+        var entry = CorpusEntry(
+          discovery.scenario, fresh: fresh, epoch: epoch, events: discovery.events)
+        if let parent = discovery.parent { entry.hints = corpus.entries[parent].hints }
+        corpus.entries.append(entry)
       }
     }
     for (slot, count) in report.counts { map.add(slot, count) }

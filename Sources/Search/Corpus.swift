@@ -5,15 +5,22 @@ public struct CorpusEntry: Sendable {
   public var scenario: Scenario
   /// Features that it was the first to show.
   public var fresh: [UInt16]
-  /// `nil` until it is drawn for the first time.
+  /// Those of its parent at first, which are nearly right and cost nothing.
   public var hints: AnchorHints?
+  /// Drawn often enough for a traced run of its own.
+  public var hasOwnHints = false
+  /// How often a mutation began here.
+  public var draws = 0
   /// The epoch that found it; 0 for what the campaign began with.
   public var epoch: Int
+  /// Events of its run: what it costs to start from it.
+  public var events: UInt32
 
-  public init(_ scenario: Scenario, fresh: [UInt16], epoch: Int) {
+  public init(_ scenario: Scenario, fresh: [UInt16], epoch: Int, events: UInt32) {
     self.scenario = scenario
     self.fresh = fresh
     self.epoch = epoch
+    self.events = events
   }
 }
 
@@ -35,7 +42,9 @@ public struct Corpus: Sendable {
       for slot in entries[index].fresh.prefix(32) {
         energy += (1 << 20) / (1 + UInt64(map.hits[Int(slot)]))
       }
-      sum += energy
+      // What costs ten times as much has to be ten times as rare.
+      energy = energy * 64 / UInt64(max(64, entries[index].events))
+      sum += max(1, energy)
       sums.append(sum)
     }
   }

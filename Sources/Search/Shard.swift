@@ -26,6 +26,9 @@ struct ShardReport: Sendable {
     var scenario: Scenario
     var fresh: [UInt16]
     var mutators: UInt64
+    var events: UInt32
+    /// The entry that it was written from.
+    var parent: Int?
   }
 
   var number: Int
@@ -36,8 +39,10 @@ struct ShardReport: Sendable {
   var findings: [Finding] = []
   /// Features and how many runs showed them.
   var counts: [(slot: UInt16, count: UInt32)] = []
-  /// Hints of entries that were drawn for the first time.
+  /// Hints that were worked out.
   var hints: [(entry: Int, hints: AnchorHints)] = []
+  /// How often entries were drawn.
+  var draws: [(entry: Int, count: Int)] = []
   var encounters: [FaultEncounter] = []
   var tried: [Int] = []
 }
@@ -75,11 +80,13 @@ actor ShardWorker {
           disabledFaults: swarm.faults, moderation: ground.moderation),
         swarm: swarm, &random, &report)
       judge(
-        scenario, used, on: ground, execution: order.firstExecution + UInt64(execution), &report)
+        scenario, used, parent: parent, on: ground,
+        execution: order.firstExecution + UInt64(execution), &report)
     }
     report.executions = order.executions
     report.counts = counter.touched.map { ($0, counter.count(of: $0)) }
     report.hints = local.new
+    report.draws = local.draws
     return report
   }
 
@@ -89,7 +96,7 @@ actor ShardWorker {
     report.tried = Array(repeating: 0, count: mutators.count)
     counter.clear()
     for (index, scenario) in scenarios.enumerated() {
-      judge(scenario, 0, on: ground, execution: UInt64(index), &report)
+      judge(scenario, 0, parent: nil, on: ground, execution: UInt64(index), &report)
     }
     report.executions = scenarios.count
     report.counts = counter.touched.map { ($0, counter.count(of: $0)) }
@@ -133,8 +140,8 @@ actor ShardWorker {
   // MARK: - Execution
 
   private func judge(
-    _ scenario: Scenario, _ used: UInt64, on ground: EpochGround, execution: UInt64,
-    _ report: inout ShardReport
+    _ scenario: Scenario, _ used: UInt64, parent: Int?, on ground: EpochGround,
+    execution: UInt64, _ report: inout ShardReport
   ) {
     guard let judge = bench(for: scenario) else { return }
     let verdict = judge.judge(scenario)
@@ -143,7 +150,9 @@ actor ShardWorker {
     counter.see(judge.bench, on: ground.map)
     if !counter.fresh.isEmpty {
       report.discoveries.append(
-        ShardReport.Discovery(scenario: scenario, fresh: counter.fresh, mutators: used))
+        ShardReport.Discovery(
+          scenario: scenario, fresh: counter.fresh, mutators: used,
+          events: judge.summary.events, parent: parent))
       for encounter in judge.bench.faultContexts where !report.encounters.contains(encounter) {
         report.encounters.append(encounter)
       }
@@ -203,15 +212,33 @@ private struct Swarm {
 
 /// Hints that this shard had to work out, on top of those the corpus has.
 private struct LocalHints {
+  /// Draws after which an entry's parent is no longer good enough.
+  static let patience = 6
+
   private(set) var new: [(entry: Int, hints: AnchorHints)] = []
+  private(set) var draws: [(entry: Int, count: Int)] = []
 
   mutating func hints(
     of entry: Int, _ corpus: borrowing Corpus, make: (Scenario) -> AnchorHints
   ) -> AnchorHints {
-    if let known = corpus.entries[entry].hints { return known }
+    let count = countDraw(of: entry)
+    let known = corpus.entries[entry].hints
+    if let known {
+      let isDue = corpus.entries[entry].draws + count >= Self.patience
+      if corpus.entries[entry].hasOwnHints || !isDue { return known }
+    }
     for own in new where own.entry == entry { return own.hints }
     let hints = make(corpus.entries[entry].scenario)
     new.append((entry, hints))
     return hints
+  }
+
+  private mutating func countDraw(of entry: Int) -> Int {
+    for index in draws.indices where draws[index].entry == entry {
+      draws[index].count += 1
+      return draws[index].count
+    }
+    draws.append((entry, 1))
+    return 1
   }
 }
