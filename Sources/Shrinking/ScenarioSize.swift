@@ -7,7 +7,7 @@ internal import Timeline
 public struct ScenarioSize: Hashable, Comparable, Sendable {
   /// From the most to the least important.
   private var parts:
-    (faults: Int, devices: Int, steps: Int, settings: Int, kinds: Int, anchors: Int) =
+    (events: Int, devices: Int, faults: Int, settings: Int, kinds: Int, anchors: Int) =
       (0, 0, 0, 0, 0, 0)
   private var sizes:
     (
@@ -15,9 +15,10 @@ public struct ScenarioSize: Hashable, Comparable, Sendable {
     ) = (0, 0, 0, 0, 0)
 
   public init(_ scenario: Scenario) {
-    parts.faults = scenario.faults.count
+    // One fault more is worth two steps less.
+    parts.events = scenario.faults.count + scenario.steps.count
     parts.devices = scenario.devices.count
-    parts.steps = scenario.steps.count
+    parts.faults = scenario.faults.count
     countSettings(scenario)
     for fault in scenario.faults { add(fault) }
     for step in scenario.steps {
@@ -90,8 +91,7 @@ public struct ScenarioSize: Hashable, Comparable, Sendable {
   public static func == (a: Self, b: Self) -> Bool { a.parts == b.parts && a.sizes == b.sizes }
 
   public func hash(into hasher: inout Hasher) {
-    hasher.combine(parts.faults)
-    hasher.combine(parts.steps)
+    hasher.combine(parts.events)
     hasher.combine(sizes.times)
   }
 }

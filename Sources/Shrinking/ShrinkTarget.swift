@@ -110,6 +110,8 @@ public enum ShrinkPassCatalog {
     DropDevices(),
     RemoveSteps(),
     MergeDevices(),
+    FaultsForInterruptions(),
+    TightenCounts(),
     // Now few parts are left; each of them is made plainer.
     DropSettings(),
     WeakenKinds(),
