@@ -120,5 +120,8 @@ let package = Package(
     tests(
       "SearchTests",
       ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking", "Search", "ToyBench"]),
+    tests("CorpusTests", ["PushBench"]),
+    // Runs the executable, which has to be built for that.
+    tests("CommandTests", ["PushBenchCommand"]),
   ]
 )

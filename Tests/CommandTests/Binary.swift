@@ -1,0 +1,48 @@
+import Foundation
+
+/// Runs the executable that was built beside the tests.
+struct Binary {
+  var status: Int32
+  var output: String
+  var errors: String
+
+  static let path: String = {
+    // The test bundle or the test runner lies in the directory of the products.
+    let bundle = Bundle(for: Anchor.self).bundleURL
+    let candidates = [
+      bundle.deletingLastPathComponent(), bundle,
+      URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent(),
+    ]
+    let found = candidates.map { $0.appendingPathComponent("pushbench").path }
+      .first { FileManager.default.isExecutableFile(atPath: $0) }
+    return found ?? ".build/debug/pushbench"
+  }()
+
+  private final class Anchor {}
+
+  static func run(_ arguments: [String]) throws -> Binary {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = arguments
+    let output = Pipe()
+    let errors = Pipe()
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    let errorText = errors.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return Binary(
+      status: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
+      errors: String(decoding: errorText, as: UTF8.self))
+  }
+}
+
+/// A directory that is gone afterwards.
+func withTemporaryDirectory<Result>(_ work: (String) throws -> Result) throws -> Result {
+  let url = FileManager.default.temporaryDirectory
+    .appendingPathComponent("pushbench-\(UUID().uuidString)")
+  try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: url) }
+  return try work(url.path)
+}
