@@ -29,7 +29,10 @@ extension World {
     case .timer(let side, let timer):
       fire(event, timer, of: side)
     case .action(let action):
-      if admitted(event, to: .client) { act(action, on: event.device) }
+      // In the calm everybody is to be there; a farewell from before it came too late.
+      if admitted(event, to: .client), !(inCalm && action == .disconnect) {
+        act(action, on: event.device)
+      }
     case .credential(let answer):
       receiveCredential(event, answer)
     case .credentialExpired:
@@ -71,7 +74,9 @@ extension World {
       if node.pausedUntil <= now { return true }
       at = node.pausedUntil
     } else {
-      if node.pausedUntil > now { at = node.pausedUntil }
+      // Behind those that wait already, even when the pause has been prolonged since: they are put
+      // back in their order when their time comes.
+      if node.pausedUntil > now, node.waiting == 0 { at = node.pausedUntil }
       if node.slowUntil > now { at = max(at, now + node.slowBy) }
       if node.waiting > 0 { at = max(at, node.floor) }
       if at == now, node.waiting == 0 { return true }

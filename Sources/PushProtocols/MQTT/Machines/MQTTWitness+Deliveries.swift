@@ -39,8 +39,9 @@ extension MQTTWitness {
       // What was sent with a packet identifier is an obligation, whatever led to it.
       ledger.deliveries[row].facts.insert(.owed)
       ledger.deliveries[row].quality = max(ledger.deliveries[row].quality, message.quality)
-      if message.flags.contains(.retain) { ledger.deliveries[row].facts.insert(.repeatAllowed) }
     }
+    // A retained message is sent again for every subscribe (MQTT-3.3.1-9), at whatever quality.
+    if message.flags.contains(.retain) { ledger.deliveries[row].facts.insert(.repeatAllowed) }
     mark(row, .sent, step: .sent, at: now, &ledger)
     if ledger.deliveries[row].sends < 255 { ledger.deliveries[row].sends &+= 1 }
   }
