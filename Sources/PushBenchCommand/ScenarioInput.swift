@@ -1,8 +1,8 @@
 import Foundation
 import PushBench
 
-/// Scenarios out of what a user names: scenario files, directories of them, captures, or a protocol's
-/// name for its standard scenarios.
+/// Scenarios out of what a user names: scenario files, directories of them, captures, or a
+/// protocol's name for its standard scenarios.
 struct ScenarioInput {
   struct Item {
     var scenario: Scenario

@@ -80,15 +80,28 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    (["fuzz"], Int32(64)), (["fuzz", "mqtt", "--time", "3"], 64),
-    (["fuzz", "mqtt", "--server", "mqtt.broker@godo"], 64), (["fuzz", "/nowhere"], 66),
-    (["run", "/nowhere"], 66), (["minimize", "/nowhere"], 66), (["run", "/etc/hostname"], 65),
-    (["machines"], 0), (["fuzz", "--list-machines"], 0), (["run", "mqtt"], 0),
-  ])
-  func `what is asked decides the exit code`(arguments: [String], status: Int32) throws {
-    let run = try Binary.run(arguments)
-    #expect(run.status == status, "\(run.output)\(run.errors)")
-    #expect(status == 0 || !run.errors.isEmpty)
+  struct Case: Sendable {
+    var arguments: [String]
+    var status: Int32
+  }
+
+  static let cases: [Case] = [
+    Case(arguments: ["fuzz"], status: 64),
+    Case(arguments: ["fuzz", "mqtt", "--time", "3"], status: 64),
+    Case(arguments: ["fuzz", "mqtt", "--server", "mqtt.broker@godo"], status: 64),
+    Case(arguments: ["fuzz", "/nowhere"], status: 66),
+    Case(arguments: ["run", "/nowhere"], status: 66),
+    Case(arguments: ["minimize", "/nowhere"], status: 66),
+    Case(arguments: ["run", "/etc/hostname"], status: 65),
+    Case(arguments: ["machines"], status: 0),
+    Case(arguments: ["fuzz", "--list-machines"], status: 0),
+    Case(arguments: ["run", "mqtt"], status: 0),
+  ]
+
+  @Test(arguments: cases)
+  func `what is asked decides the exit code`(asked: Case) throws {
+    let run = try Binary.run(asked.arguments)
+    #expect(run.status == asked.status, "\(run.output)\(run.errors)")
+    #expect(asked.status == 0 || !run.errors.isEmpty)
   }
 }
