@@ -42,6 +42,8 @@ struct Event<Message: WireMessage>: BitwiseCopyable {
   @usableFromInline var link: LinkID
   /// It has waited for its node to have time; goes before what comes now.
   @usableFromInline var deferred: Bool
+  /// Which life of its node's program it waited for; it ends with that.
+  @usableFromInline var life: UInt8 = 0
   @usableFromInline var departed: Instant
 
   @inlinable init(

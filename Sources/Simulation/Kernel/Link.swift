@@ -111,6 +111,8 @@ struct Node {
   @usableFromInline var slowUntil = Instant.start
   /// Inputs that wait for the node, and the time of the last of them.
   @usableFromInline var waiting: UInt32 = 0
+  /// Counts the lives of its program.
+  @usableFromInline var life: UInt8 = 0
   @usableFromInline var floor = Instant.start
   @usableFromInline var skewForward = Nanoseconds.zero
   @usableFromInline var skewBackward = Nanoseconds.zero
@@ -129,6 +131,7 @@ struct Node {
     slowBy = .zero
     slowUntil = .start
     waiting = 0
+    life = 0
     floor = .start
     skewForward = .zero
     skewBackward = .zero

@@ -23,24 +23,25 @@ extension World {
     case .awaitAcknowledgement(let side, let attempt):
       awaitAcknowledgement(event, by: side, attempt)
     case .probesFailed:
-      giveUp(link: event.link, at: .server, device: event.device)
+      giveUp(event, at: .server)
     case .aborted:
       if admitted(event, to: .client) { end(event, at: .client, .aborted) }
     case .timer(let side, let timer):
       fire(event, timer, of: side)
     case .action(let action):
       // In the calm everybody is to be there; a farewell from before it came too late.
-      if admitted(event, to: .client), !(inCalm && action == .disconnect) {
-        act(action, on: event.device)
-      }
+      let isLate =
+        inCalm
+        && (action == .disconnect
+          || (action == .connect && !devices[event.device.device].wants))
+      if admitted(event, to: .client), !isLate { act(action, on: event.device) }
     case .credential(let answer):
       receiveCredential(event, answer)
     case .credentialExpired:
       noteExpiry(of: event.device)
     case .revoked(let upTo):
-      guard admitted(event, to: .server) else { return }
       devices[event.device.device].revokedUpTo = upTo
-      if serverNode.processUp { tellOfRevocation(event.device) }
+      if admitted(event, to: .server), serverNode.processUp { tellOfRevocation(event.device) }
     case .launch(let side):
       launch(side, device: event.device)
     case .strike(let position):
@@ -70,6 +71,7 @@ extension World {
   ) -> Bool {
     var at = now
     if event.deferred {
+      guard event.life == node.life else { return false }
       node.waiting &-= 1
       if node.pausedUntil <= now { return true }
       at = node.pausedUntil
@@ -83,6 +85,7 @@ extension World {
     }
     var later = event
     later.deferred = true
+    later.life = node.life
     node.waiting &+= 1
     node.floor = at
     queue.push(later, at: at)

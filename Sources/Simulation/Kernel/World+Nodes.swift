@@ -94,6 +94,10 @@ extension World {
   @inlinable
   static func die(_ node: inout Node, host: Bool, now: Instant) {
     if node.pausedUntil > now { node.pausedUntil = now }
+    // What waited for this program never reaches another.
+    node.life &+= 1
+    node.waiting = 0
+    node.floor = now
     _ = resume(&node, now: now)
     node.processUp = false
     if host { node.hostUp = false }
@@ -165,6 +169,7 @@ extension World {
       devices[index].delayNext = .zero
       if deviceNodes[index].pausedUntil == .never {
         deviceNodes[index].pausedUntil = now
+        deviceNodes[index].floor = now
         resume(.client, NodeID(device: index))
       }
     }
@@ -230,7 +235,7 @@ extension World {
       launch(.client, device: device)
     } else if !devices[index].wants, devices[index].everSubscribed {
       devices[index].wants = true
-      act(.connect, on: device)
+      queue.push(Event(.action(.connect), device: device), at: now)
     }
   }
 }

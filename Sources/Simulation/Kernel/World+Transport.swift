@@ -331,11 +331,11 @@ extension World {
   @inlinable
   mutating func awaitAcknowledgement(_ event: Event<Message>, by side: Side, _ attempt: UInt8) {
     let index = Int(event.link.index)
-    guard links[index].view(side) == .open else { return }
     if attempt == .max {
-      giveUp(link: event.link, at: side, device: event.device)
+      giveUp(event, at: side)
       return
     }
+    guard links[index].view(side) == .open else { return }
     let flow = links[index].flow(to: side.peer)
     guard flow.unacknowledgedSince != .never, flow.arrived == flow.sent else { return }
     let dead = flow.deadFrom <= now
@@ -352,7 +352,7 @@ extension World {
     }
     let again = now + retransmissionDelay(after: attempt)
     if again - flow.unacknowledgedSince >= path.userTimeout {
-      giveUp(link: event.link, at: side, device: event.device)
+      giveUp(event, at: side)
       return
     }
     var later = event
@@ -500,9 +500,13 @@ extension World {
   }
 
   @inlinable
-  mutating func giveUp(link: LinkID, at side: Side, device: NodeID) {
-    guard links[Int(link.index)].view(side) == .open else { return }
-    let event = Event<Message>(.probesFailed, device: device, link: link)
-    if admitted(event, to: side) { end(event, at: side, .timedOut) }
+  mutating func giveUp(_ event: Event<Message>, at side: Side) {
+    // Waiting for its node it stays what it is, and keeps its place.
+    var last = event
+    last.what = .awaitAcknowledgement(by: side, attempt: .max)
+    guard event.deferred || links[Int(event.link.index)].view(side) == .open,
+      admitted(last, to: side), links[Int(event.link.index)].view(side) == .open
+    else { return }
+    end(last, at: side, .timedOut)
   }
 }

@@ -26,6 +26,7 @@ extension MQTTBroker {
       identity, keepsWill: !startsClean && isVersion5, at: clock, into: &effects)
     let isGone = expireIfDue(identity, at: clock, into: &effects)
     if startsClean || !sessions[identity].isKnown, sessions[identity].exists {
+      if !startsClean, sessions[identity].will.due > clock.now { sessions[identity].will = Will() }
       endSession(identity, .sessionReplaced, at: clock, into: &effects)
     }
     publishWillIfDue(of: identity, at: clock, into: &effects)
@@ -60,8 +61,9 @@ extension MQTTBroker {
     guard session.exists, session.link != Self.noLink else { return }
     if session.isVersion5 { effects.send(.disconnect(.sessionTakenOver), on: session.link) }
     close(session.link, into: &effects)
-    // Only a will that waits can be saved by the new connection (MQTT-3.1.2-26).
-    if policy.losesWillOnTakeover || (keepsWill && session.will.delay > .zero) {
+    // Only a will that waits, in a session that goes on, can be saved (MQTT-3.1.2-26).
+    let waits = min(session.will.delay, session.expiry) > .zero
+    if policy.losesWillOnTakeover || (keepsWill && waits) {
       sessions[identity].will = Will()
     }
     leave(identity, at: clock, into: &effects)

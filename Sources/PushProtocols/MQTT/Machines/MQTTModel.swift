@@ -62,7 +62,7 @@ public enum MQTTModel: PushModel {
       }
       longest = max(longest, bound)
     }
-    return longest * 2 + slack
+    return (longest + scenario.path.rtt * 16) * 2 + slack
   }
 
   public static func credentialLifetime(of device: Device) -> Nanoseconds {

@@ -42,6 +42,8 @@ extension MQTTWitness {
     }
     // A retained message is sent again for every subscribe (MQTT-3.3.1-9), at whatever quality.
     if message.flags.contains(.retain) { ledger.deliveries[row].facts.insert(.repeatAllowed) }
+    // A copy with QoS 0 says nothing about the delivery that is owed.
+    if message.quality == 0, ledger.deliveries[row].quality > 0 { return }
     mark(row, .sent, step: .sent, at: now, &ledger)
     if ledger.deliveries[row].sends < 255 { ledger.deliveries[row].sends &+= 1 }
   }
@@ -119,7 +121,9 @@ extension MQTTWitness {
       if publications[slot].quality < 2 || publications[slot].gotAt == .never {
         publications[slot].gotAt = now
       }
-      if message.expiry != .forever { extend(slot, until: now + message.expiry) }
+      if message.expiry != .forever {
+        extend(slot, until: now + message.expiry, at: now, &ledger)
+      }
       let row = Int(publications[slot].upRow)
       if row >= 0 { mark(row, .received, step: .received, at: now, &ledger) }
     case .puback, .pubrec, .pubcomp:
@@ -134,11 +138,17 @@ extension MQTTWitness {
   }
 
   /// A message that comes again lives longer, as far as it was not sent on.
-  private mutating func extend(_ slot: Int, until deadline: Instant) {
+  private mutating func extend(
+    _ slot: Int, until deadline: Instant, at now: Instant, _ ledger: inout Ledger
+  ) {
     publications[slot].deadline = deadline
     for identity in sessions.indices {
       let row = Int(rows[slot &* sessions.count &+ identity])
-      if row >= 0 { notes[row].deadline = deadline }
+      guard row >= 0 else { continue }
+      if notes[row].deadline <= now, !ledger.deliveries[row].facts.contains(.sent) {
+        mark(row, .expired, step: .expired, at: now, &ledger)
+      }
+      notes[row].deadline = deadline
     }
   }
 

@@ -180,8 +180,10 @@ extension MQTTWitness {
   mutating func noteServerDeath(wiped: Bool, at now: Instant, _ ledger: inout Ledger) {
     let losesAll = wiped || !server.persistent
     for link in links.indices { links[link].serverOver = true }
-    for identity in sessions.indices where sessions[identity].exists {
+    for identity in sessions.indices {
+      // Also of sessions that ended with their connection, a moment ago.
       sessions[identity].will = Will()
+      guard sessions[identity].exists else { continue }
       if sessions[identity].link != Self.noLink { sessions[identity].awaySince = now }
       sessions[identity].link = Self.noLink
       if losesAll || sessions[identity].expiry == .zero {
@@ -232,7 +234,7 @@ extension MQTTWitness {
     let slot = slot(
       for: will.publication, sender: sender, topic: will.topic, quality: will.quality)
     // A device that dies twice has its will published twice, under one number.
-    if known != nil, publications[slot].isAccepted { allowRepeats(of: slot, &ledger) }
+    if known != nil { allowRepeats(of: slot, &ledger) }
     publications[slot].gotAt = now
     accept(slot, at: now, &ledger)
   }

@@ -212,9 +212,14 @@ public struct MQTTWitness: Witness {
       if row >= 0 { mark(row, .countedDone, step: .countedDone, at: now, &ledger) }
     case .dropped(let publication, let receiver, let reason, let side):
       // Only a full queue of a limited server is taken at its word.
-      guard side == .server, reason == .queueFull, server.queueLimit > 0 else { return }
-      let row = row(of: publication, receiver: receiver)
-      if row >= 0 { mark(row, .released, step: .released, at: now, &ledger) }
+      guard side == .server, !receiver.isServer, reason == .queueFull, server.queueLimit > 0
+      else { return }
+      guard let slot = slot(of: publication), receiver.device < identities.count else { return }
+      // It may be dropped before it was ever accepted.
+      let row = row(
+        slot: slot, identity: Int(identities[receiver.device]),
+        quality: publications[slot].quality, at: now, &ledger)
+      mark(row, .released, step: .released, at: now, &ledger)
     case .action(let action, let reached):
       if reached { note(action, of: device, at: now, &ledger) }
     case .opened(let link):
@@ -240,9 +245,10 @@ public struct MQTTWitness: Witness {
   @inline(__always)
   private func isServerAtWork(_ sighting: Sighting<MQTTMessage>) -> Bool {
     switch sighting {
-    case .wrote(_, let side, _, _), .got(_, let side, _): side == .server
-    case .action, .transportAcknowledged, .handedOver, .countedDone, .dropped, .linkOver,
-      .opened, .clientDied, .serverDied, .gaveUp:
+    case .wrote(_, let side, _, _), .got(_, let side, _), .dropped(_, _, _, let side):
+      side == .server
+    case .action, .transportAcknowledged, .handedOver, .countedDone, .linkOver, .opened,
+      .clientDied, .serverDied, .gaveUp:
       false
     }
   }
