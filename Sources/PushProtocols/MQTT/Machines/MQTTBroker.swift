@@ -5,9 +5,9 @@ internal import Timeline
 /// An MQTT 3.1.1 and 5.0 broker.
 ///
 /// A connection is *fresh* until its CONNECT, then *served* until it ends; a session state is
-/// *live* while a connection serves it, *away* afterwards, and gone when it expires. What a session still
-/// has to deliver hangs in one list, oldest first: what is in flight, then what waits. The lists of
-/// all sessions share one pool, so that a run allocates nothing.
+/// *live* while a connection serves it, *away* afterwards, and gone when it expires. What a session
+/// still has to deliver hangs in one list, oldest first: what is in flight, then what waits. The
+/// lists of all sessions share one pool, so that a run allocates nothing.
 ///
 /// Connecting is in `MQTTBroker+Sessions`, the way down in `MQTTBroker+Delivery`, the way up and
 /// subscriptions in `MQTTBroker+Routing`. It does no shared subscriptions and no topic aliases.
@@ -205,8 +205,8 @@ public struct MQTTBroker: ServerMachine {
   }
 
   /// Bits: 0–1 phase of the connection (none, over, fresh, served), 2–3 in flight (none, one,
-  /// more), 4–5 waiting (none, one, more), 6 a PUBCOMP is awaited, 7 a PUBREL is, 8 a will waits for its
-  /// time.
+  /// more), 4–5 waiting (none, one, more), 6 a PUBCOMP is awaited, 7 a PUBREL is, 8 a will waits
+  /// for its time.
   public func abstractState(on link: LinkID?) -> UInt16 {
     guard let link, Int(link.index) < connections.count else { return 0 }
     let connection = connections[Int(link.index)]
