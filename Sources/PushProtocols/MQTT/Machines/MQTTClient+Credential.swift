@@ -12,6 +12,7 @@ extension MQTTClient {
     var isAsking = false
     /// Sent in an AUTH that is not answered yet.
     var isReplacing = false
+    var askedAt = Instant.start
     /// After an answer that brought nothing: no request before this.
     var notBefore = Instant.start
     /// Answers, and credentials that the server did not take, in a row.
@@ -44,13 +45,14 @@ extension MQTTClient {
     if token.notBefore > clock.now {
       effects.setTimer(TimerKind.refresh, after: token.notBefore - clock.now)
     } else {
-      ask(into: &effects)
+      ask(at: clock, into: &effects)
     }
   }
 
-  mutating func ask(into effects: inout Effects<MQTTMessage>) {
+  mutating func ask(at clock: Clock, into effects: inout Effects<MQTTMessage>) {
     guard !token.isAsking else { return }
     token.isAsking = true
+    token.askedAt = clock.now
     effects.append(.requestCredential)
     effects.setTimer(TimerKind.credentialTimeout, after: settings.credentialTimeout)
   }
@@ -71,7 +73,9 @@ extension MQTTClient {
       // An answer to a request that was given up is no news.
       if token.isAsking { failCredential(after: .zero, at: clock, into: &effects) }
     case .throttled(let retryAfter):
-      if token.isAsking { failCredential(after: retryAfter, at: clock, into: &effects) }
+      // The device may have slept over the answer: the time counts from the question.
+      let left = token.askedAt + retryAfter - clock.now
+      if token.isAsking { failCredential(after: left, at: clock, into: &effects) }
     }
   }
 
@@ -117,7 +121,7 @@ extension MQTTClient {
     token.isAsking = false
     effects.cancelTimer(TimerKind.credentialTimeout)
     if policy.refreshesWithoutPause {
-      ask(into: &effects)
+      ask(at: clock, into: &effects)
       return
     }
     let wait = max(least, pause(after: token.failures &+ 2))

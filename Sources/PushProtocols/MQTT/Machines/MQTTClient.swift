@@ -265,7 +265,7 @@ public struct MQTTClient: ClientMachine {
         abandon(at: clock, into: &effects)
       }
     case TimerKind.refresh:
-      if wantsConnection, !hasGivenUp { ask(into: &effects) }
+      if wantsConnection, !hasGivenUp { ask(at: clock, into: &effects) }
     case TimerKind.credentialTimeout:
       if token.isAsking { failCredential(after: .zero, at: clock, into: &effects) }
     case TimerKind.handOver:
