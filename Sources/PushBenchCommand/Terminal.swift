@@ -28,8 +28,8 @@ enum Terminal {
   }
 }
 
-/// Ctrl-C: the epoch in progress is finished, everything is written, then it ends. A second one ends
-/// the program at once.
+/// Ctrl-C: the epoch in progress is finished, everything is written, then it ends. A second one
+/// ends the program at once.
 enum Interruption {
   private static let flag = Atomic<Bool>(false)
 

@@ -6,8 +6,8 @@ internal import Simulation
 internal import Timeline
 
 extension ScenarioNotes {
-  /// What a minimized scenario's file says besides the scenario: the story, that it is minimal, what
-  /// happens without each part, and how far its numbers may move.
+  /// What a minimized scenario's file says besides the scenario: the story, that it is minimal,
+  /// what happens without each part, and how far its numbers may move.
   public init(_ shrunk: Shrunk, story: String, traceHash: UInt64) {
     self.init()
     header = Self.wrapped(story) + Self.wrapped(shrunk.minimality.sentence)

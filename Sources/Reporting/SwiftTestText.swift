@@ -37,7 +37,8 @@ public enum SwiftTestText {
       \(indented)
           \"\"\"\(quotes)
 
-        @Test func `\(plain(scenario.client)) and \(plain(scenario.server)) show \(expected)`() throws {
+        @Test
+        func `\(plain(scenario.client)) and \(plain(scenario.server)) show \(expected)`() throws {
           let run = try ScenarioCheck(of: Self.scenario)
           #expect(run.isAsExpected, "\\(run)")
         }

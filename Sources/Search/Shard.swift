@@ -47,8 +47,8 @@ struct ShardReport: Sendable {
   var tried: [Int] = []
 }
 
-/// Runs shards, one after the other, on a bench of its own. The result depends on the ground and the
-/// order only, never on which worker runs them or when.
+/// Runs shards, one after the other, on a bench of its own. The result depends on the ground and
+/// the order only, never on which worker runs them or when.
 actor ShardWorker {
   private let subject: ProtocolUnderTest
   /// By machines: a campaign may begin with scenarios for several pairs.

@@ -26,7 +26,8 @@ import Testing
         guard let command = lines.first, command.hasPrefix("$ pushbench ") else { continue }
         found.append(
           Example(
-            arguments: command.dropFirst("$ pushbench ".count).split(separator: " ").map(String.init),
+            arguments: command.dropFirst("$ pushbench ".count).split(separator: " ").map(
+              String.init),
             shown: Array(lines.dropFirst())))
       } else {
         block?.append(line)
@@ -52,7 +53,8 @@ import Testing
   }
 
   @Test func `what the README shows is what the commands print`() throws {
-    let scratch = FileManager.default.temporaryDirectory.appending(path: "pushbench-readme-\(getpid())")
+    let scratch = FileManager.default.temporaryDirectory.appending(
+      path: "pushbench-readme-\(getpid())")
     defer { try? FileManager.default.removeItem(at: scratch) }
     for example in try Self.examples() {
       let printed = try Self.run(example.arguments, scratch: scratch)

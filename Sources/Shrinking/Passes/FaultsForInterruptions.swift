@@ -2,8 +2,8 @@ internal import Custody
 internal import Simulation
 internal import Timeline
 
-/// Puts one fault in place of two steps that undo each other: disconnect and connect, sleep and wake,
-/// kill and launch.
+/// Puts one fault in place of two steps that undo each other: disconnect and connect, sleep and
+/// wake, kill and launch.
 public struct FaultsForInterruptions: ShrinkPass {
   public static let name = "faults-for-interruptions"
   public init() {}

@@ -58,11 +58,15 @@ struct Link: BitwiseCopyable {
     self.lastActivity = now
   }
 
-  @inlinable @inline(__always) func view(_ side: Side) -> EndView { side == .client ? client : server }
+  @inlinable @inline(__always) func view(_ side: Side) -> EndView {
+    side == .client ? client : server
+  }
   @inlinable @inline(__always) mutating func setView(_ side: Side, _ view: EndView) {
     if side == .client { client = view } else { server = view }
   }
-  @inlinable @inline(__always) func flow(to side: Side) -> Flow { side == .server ? toServer : toClient }
+  @inlinable @inline(__always) func flow(to side: Side) -> Flow {
+    side == .server ? toServer : toClient
+  }
   @inlinable @inline(__always) func peerOver(at side: Side) -> Bool {
     side == .client ? peerOverAtClient : peerOverAtServer
   }

@@ -179,8 +179,8 @@ extension World {
 
   /// Nothing is left that the rest of the calm could bring to light: every delivery is settled,
   /// nothing more will be owed, both ends of every connection believe the same, and everybody who
-  /// wants a connection has one. Only keep-alives would follow. Never with credentials: their expiry
-  /// is still to come.
+  /// wants a connection has one. Only keep-alives would follow. Never with credentials: their
+  /// expiry is still to come.
   @inlinable @inline(__always)
   mutating func hasSettled(since calmBegan: Instant) -> Bool {
     guard !hasCredentials, now - calmBegan > path.rtt * 8 + .seconds(2) else { return false }

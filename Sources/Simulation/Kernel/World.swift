@@ -235,7 +235,8 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
 
   // MARK: - Clocks
 
-  // What only reads is inlined by force: a call from a mutating function borrows a copy of the world.
+  // What only reads is inlined by force: a call from a mutating function borrows a copy of the
+  // world.
 
   @inlinable @inline(__always)
   func trueWall() -> Instant { now + Self.wallEpoch }
