@@ -34,7 +34,7 @@ extension World {
         inCalm
         && (action == .disconnect
           || (action == .connect && !devices[event.device.device].wants))
-      if admitted(event, to: .client), !isLate { act(action, on: event.device) }
+      if admitted(event, to: .client), !isLate { take(action, on: event.device) }
     case .credential(let answer):
       receiveCredential(event, answer)
     case .credentialExpired:
@@ -256,12 +256,8 @@ extension World {
       devices[index].wants = true
     case .disconnect:
       devices[index].wants = false
-    case .subscribe(let topic, let quality):
-      devices[index].everSubscribed = true
-      subscriptions.removeAll { $0.device == step.node && $0.topic == topic }
-      subscriptions.append((step.node, topic, quality))
-    case .unsubscribe(let topic):
-      subscriptions.removeAll { $0.device == step.node && $0.topic == topic }
+    case .subscribe, .unsubscribe:
+      break  // Once the program takes it.
     case .submit(let submission):
       devices[index].lastSubmission = submission
     case .sleep:
@@ -289,7 +285,25 @@ extension World {
         .action(step.action, reached: false), device: step.node, at: now, ledger: &record.ledger)
       return
     }
-    if admitted(event, to: .client) { act(step.action, on: event.device) }
+    if admitted(event, to: .client) { take(step.action, on: event.device) }
+  }
+
+  /// The program takes what the app wants, and a program that starts again is told again.
+  @inlinable
+  mutating func take(_ action: Action, on device: NodeID) {
+    if deviceNodes[device.device].processUp {
+      switch action {
+      case .subscribe(let topic, let quality):
+        devices[device.device].everSubscribed = true
+        subscriptions.removeAll { $0.device == device && $0.topic == topic }
+        subscriptions.append((device, topic, quality))
+      case .unsubscribe(let topic):
+        subscriptions.removeAll { $0.device == device && $0.topic == topic }
+      case .connect, .disconnect, .submit, .sleep, .wake, .kill, .launch:
+        break
+      }
+    }
+    act(action, on: device)
   }
 
   @inlinable
