@@ -43,6 +43,9 @@ struct FuzzCommand: AsyncParsableCommand {
   @Option(help: "Where findings and the campaign's own files go.")
   var output = "findings"
 
+  @Flag(help: "End with the first epoch that has a finding.")
+  var first = false
+
   @Flag(help: "Go on with the campaign that the output directory holds.")
   var resume = false
 
@@ -101,7 +104,7 @@ struct FuzzCommand: AsyncParsableCommand {
     var campaign = Campaign(scenarios, subject: subject, settings: settings)
     let limit = time.flatMap { Nanoseconds(text: $0) } ?? (executions == nil ? .minutes(1) : nil)
     var watcher = FuzzWatcher(
-      subject: subject, store: store, limit: limit, executions: executions,
+      subject: subject, store: store, limit: limit, executions: executions, endsAtFirst: first,
       style: Terminal.style(noColour: noColour), isQuiet: format == .json)
     try watcher.begin(resuming: resume)
     await campaign.run { watcher.watch($0) }
@@ -129,6 +132,7 @@ private struct FuzzWatcher {
   let store: CampaignStore
   let limit: Nanoseconds?
   let executions: UInt64?
+  let endsAtFirst: Bool
   let style: TerminalStyle
   let isQuiet: Bool
   private let started = ContinuousClock.now
@@ -139,12 +143,13 @@ private struct FuzzWatcher {
 
   init(
     subject: ProtocolUnderTest, store: CampaignStore, limit: Nanoseconds?, executions: UInt64?,
-    style: TerminalStyle, isQuiet: Bool
+    endsAtFirst: Bool, style: TerminalStyle, isQuiet: Bool
   ) {
     self.subject = subject
     self.store = store
     self.limit = limit
     self.executions = executions
+    self.endsAtFirst = endsAtFirst
     self.style = style
     self.isQuiet = isQuiet
     let goal: TerminalProgress.Goal =
@@ -182,6 +187,7 @@ private struct FuzzWatcher {
       at: now, done: report.statistics.executions, findings: report.statistics.findings)
     if let line { Terminal.writeError(line) }
     if let limit, elapsed >= limit { return false }
+    if endsAtFirst, report.statistics.findings > 0 { return false }
     return !Interruption.happened
   }
 

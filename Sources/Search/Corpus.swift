@@ -38,12 +38,13 @@ public struct Corpus: Sendable {
     sums.removeAll(keepingCapacity: true)
     var sum: UInt64 = 0
     for index in entries.indices {
-      var energy: UInt64 = entries[index].epoch == 0 ? 1 << 16 : 1 << 8
+      var energy: UInt64 = entries[index].epoch == 0 ? 1 << 26 : 1 << 18
       for slot in entries[index].fresh.prefix(32) {
-        energy += (1 << 20) / (1 + UInt64(map.hits[Int(slot)]))
+        energy += (1 << 30) / (1 + UInt64(map.hits[Int(slot)]))
       }
-      // What costs ten times as much has to be ten times as rare.
-      energy = energy * 64 / UInt64(max(64, entries[index].events))
+      // What costs three times as much has to be nine times as rare.
+      let cost = UInt64(max(64, min(entries[index].events, 1 << 16)))
+      energy = energy * 4096 / (cost * cost)
       sum += max(1, energy)
       sums.append(sum)
     }

@@ -48,7 +48,7 @@ public struct Moderation: Hashable, Sendable {
   /// simulated hour of keep-alives costs a hundred shorter runs.
   public var longest = Nanoseconds.minutes(20)
   /// Nothing happens later.
-  public var latest = Instant.start + .minutes(10)
+  public var latest = Instant.start + .minutes(8)
 
   public init() {}
 
@@ -62,7 +62,7 @@ public struct Moderation: Hashable, Sendable {
       for fault in scenario.faults {
         if case .restartServer(_, _, wipe: true) = fault.kind { mayWipe = true }
       }
-      latest = max(latest, scenario.lastTime + .minutes(10))
+      latest = max(latest, scenario.lastTime + .minutes(8))
     }
   }
 }
@@ -89,6 +89,8 @@ extension MutationGround {
       let base = Nanoseconds.milliseconds(1 << UInt64(random.below(20)))
       length = base + Nanoseconds(base.count / 256 * UInt64(random.below(256)))
     }
+    // Long waits are needed now and then, and cost as much as dozens of short ones.
+    if length > .minutes(2), !random.chance(1, in: 8) { return length / 16 }
     return min(length, moderation.longest)
   }
 

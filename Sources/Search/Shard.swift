@@ -55,6 +55,7 @@ actor ShardWorker {
   private var judges: [(client: String, server: String, judge: BenchJudge)] = []
   private var counter = NoveltyCounter()
   private let mutators = MutatorCatalog.all
+  static let litter = 4
   private let totalWeight = MutatorCatalog.all.reduce(0) { $0 + $1.weight }
 
   init(subject: ProtocolUnderTest) { self.subject = subject }
@@ -68,9 +69,14 @@ actor ShardWorker {
         &* 0x9e37_79b9_7f4a_7c15)
     let swarm = Swarm(mutators: mutators.count, using: &random)
     var local = LocalHints()
+    var parent = 0
+    var hints = AnchorHints()
     for execution in 0..<order.executions {
-      let parent = ground.corpus.draw(using: &random)
-      let hints = local.hints(of: parent, ground.corpus) { self.hints(of: $0) }
+      // A few in a row from one parent: a bench that need not be set up anew is faster.
+      if execution % Self.litter == 0 {
+        parent = ground.corpus.draw(using: &random)
+        hints = local.hints(of: parent, ground.corpus) { self.hints(of: $0) }
+      }
       let partner = ground.corpus.draw(using: &random)
       var scenario = ground.corpus.entries[parent].scenario
       let used = mutate(
