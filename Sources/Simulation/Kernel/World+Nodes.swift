@@ -19,6 +19,8 @@ extension World {
 
   @inlinable
   static func pause(_ node: inout Node, until: Instant, now: Instant) {
+    // A pause that ends at this very instant is over, though nobody has noted it yet.
+    _ = resume(&node, now: now)
     if node.pausedUntil <= now { node.pausedSince = now }
     node.pausedUntil = max(node.pausedUntil, until)
   }
