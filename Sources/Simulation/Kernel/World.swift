@@ -224,9 +224,11 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
       if links[position].serverBelieves { record.ledger.devices[index].serverBelieves = true }
     }
     let row = record.ledger.devices[index]
-    // Whoever is connected is not locked out, be it that the server does not mind.
+    // Whoever is connected is not locked out, be it that the server does not mind; nor who can't
+    // notice by its protocol that it isn't.
+    let isUnaware = row.clientBelieves && bounds[index].client == .forever
     let recent = device.expiredAt != .never && now - device.expiredAt < calmLength / 2
-    if (row.clientBelieves && row.serverBelieves) || recent {
+    if (row.clientBelieves && row.serverBelieves) || isUnaware || recent {
       record.ledger.devices[index].backAfterExpiry = true
     }
     record.ledger.devices[index].jointState =

@@ -282,7 +282,10 @@ extension MQTTWitness {
     guard index < requests.count else { return }
     let request = requests[index]
     requests.remove(at: index)
-    guard !request.isRemoval else { return }
+    // On a connection that is not the session's any more it may be about another session.
+    guard !request.isRemoval, sessions[Int(links[Int(link.index)].identity)].link == link else {
+      return
+    }
     let view = links[Int(link.index)]
     let place = Int(view.identity) &* topics.count &+ Int(request.topic)
     if message.isFailure {

@@ -221,7 +221,12 @@ public struct MQTTWitness: Witness {
         quality: publications[slot].quality, at: now, &ledger)
       mark(row, .released, step: .released, at: now, &ledger)
     case .action(let action, let reached):
-      if reached { note(action, of: device, at: now, &ledger) }
+      if reached {
+        note(action, of: device, at: now, &ledger)
+      } else if case .unsubscribe(let topic) = action, Int(topic) < topics.count {
+        // A program that is started later is not told of the wish any more.
+        wishes[device.device &* topics.count &+ Int(topic)] = 0
+      }
     case .opened(let link):
       reach(link, device)
     case .linkOver(let link, let side):
