@@ -23,12 +23,14 @@ public enum SwiftTestText {
     let expected = scenario.expectations.map { "\($0.oracle)" }.first ?? "nothing"
     let indented = script.split(separator: "\n", omittingEmptySubsequences: false)
       .map { $0.isEmpty ? "" : "    \($0)" }.joined(separator: "\n")
+    let (client, server) = (subject.standardClient, subject.standardServer)
+    let comment = ScenarioNotes.wrapped(story).map { "/// \($0)" }.joined(separator: "\n")
     let quotes = indented.contains("\"\"\"") || indented.contains("\\") ? "#" : ""
     return """
       import PushBench
       import Testing
 
-      /// \(story)
+      \(comment)
       ///
       /// The `expect` line says what the machines do today. Once the defect is fixed, write
       /// `expect none` there: from then on this test keeps it fixed.
@@ -45,8 +47,7 @@ public enum SwiftTestText {
 
         @Test func `the machines that are meant to be right do not`() throws {
           let run = try ScenarioCheck(
-            of: Self.scenario, client: "\(subject.standardClient)",
-            server: "\(subject.standardServer)")
+            of: Self.scenario, client: "\(client)", server: "\(server)")
           #expect(run.verdict == .holds, "\\(run)")
         }
       }
