@@ -42,6 +42,8 @@ struct Event<Message: WireMessage>: BitwiseCopyable {
   @usableFromInline var link: LinkID
   /// It has waited for its node to have time; goes before what comes now.
   @usableFromInline var deferred: Bool
+  /// Its place among what waits for the node, kept when it has to wait again.
+  @usableFromInline var place: UInt32 = 0
   /// Which life of its node's program it waited for; it ends with that.
   @usableFromInline var life: UInt8 = 0
   @usableFromInline var departed: Instant
@@ -53,6 +55,7 @@ struct Event<Message: WireMessage>: BitwiseCopyable {
     self.device = device
     self.link = link
     self.deferred = false
+    self.place = 0
     self.departed = departed
   }
 }
@@ -116,6 +119,17 @@ struct EventQueue<Message: WireMessage>: ~Copyable {
   }
 
   @inlinable mutating func push(_ event: Event<Message>, at time: Instant) {
+    push(event, at: time, order: nextOrder)
+    nextOrder &+= 1
+  }
+
+  /// Takes a place in the order of insertion, for an event that will be put back more than once.
+  @inlinable mutating func reservePlace() -> UInt32 {
+    defer { nextOrder &+= 1 }
+    return nextOrder
+  }
+
+  @inlinable mutating func push(_ event: Event<Message>, at time: Instant, order: UInt32) {
     var index = UInt32(truncatingIfNeeded: events.count)
     if let reused = free.popLast() {
       index = reused
@@ -123,9 +137,7 @@ struct EventQueue<Message: WireMessage>: ~Copyable {
     } else {
       events.append(event)
     }
-    let slot = Slot(time: time.nanoseconds, order: nextOrder, event: index)
-    nextOrder &+= 1
-    insert(slot)
+    insert(Slot(time: time.nanoseconds, order: order, event: index))
   }
 
   @inlinable mutating func insert(_ slot: Slot) {

@@ -125,12 +125,23 @@ extension World {
     }
   }
 
+  /// A program that has just started can't know how often the one before it tried.
+  @inlinable
+  mutating func forgiveBudgets(of index: Int) {
+    let connects = Int(scenario.budget.connects) + 1
+    for slot in index * connects..<(index + 1) * connects { connectTimes[slot] = .never }
+    let refreshes = Int(scenario.budget.refreshes) + 1
+    for slot in index * refreshes..<(index + 1) * refreshes { refreshTimes[slot] = .never }
+  }
+
   @inlinable
   mutating func countConnect(of index: Int) {
     let count = Int(record.ledger.devices[index].connects)
     let size = Int(scenario.budget.connects) + 1
     let slot = index * size + (count - 1) % size
-    if count > size - 1, count > size, now - connectTimes[slot] < scenario.budget.per {
+    if count > size, connectTimes[slot] != .never,
+      now - connectTimes[slot] < scenario.budget.per
+    {
       record.ledger.devices[index].storm = .connects
     }
     connectTimes[slot] = now
@@ -141,7 +152,8 @@ extension World {
     let count = Int(record.ledger.devices[index].refreshes)
     let size = Int(scenario.budget.refreshes) + 1
     let slot = index * size + (count - 1) % size
-    if count > size, now - refreshTimes[slot] < scenario.budget.per,
+    if count > size, refreshTimes[slot] != .never,
+      now - refreshTimes[slot] < scenario.budget.per,
       record.ledger.devices[index].storm == .none
     {
       record.ledger.devices[index].storm = .refreshes

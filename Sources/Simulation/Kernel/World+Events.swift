@@ -84,11 +84,12 @@ extension World {
       if at == now, node.waiting == 0 { return true }
     }
     var later = event
+    if !event.deferred { later.place = queue.reservePlace() }
     later.deferred = true
     later.life = node.life
     node.waiting &+= 1
     node.floor = at
-    queue.push(later, at: at)
+    queue.push(later, at: at, order: later.place)
     return false
   }
 

@@ -124,6 +124,7 @@ extension World {
     deviceNodes[index].processUp = true
     deviceNodes[index].hostUp = true
     if tracing { note(.launched(.client), device: device, link: nil) }
+    forgiveBudgets(of: index)
     deliver(.launched, to: .client, device: device, link: nil)
     if devices[index].wants { act(.connect, on: device) }
     // By position: an app's reaction could not add to the list, but a copy would allocate.
