@@ -3,8 +3,8 @@ import Testing
 
 /// What README.md shows is what the commands print.
 @Suite struct ReadmeTests {
-  /// A fenced `console` block: a command behind `$ pushbench`, then its output. A line `…` stands for
-  /// any number of lines (rates, which no two runs share).
+  /// A fenced `console` block: a command behind `$ pushbench`, then its output. A line `…` stands
+  /// for any number of lines (rates, which no two runs share).
   struct Example: Sendable, CustomStringConvertible {
     var arguments: [String]
     var shown: [String]

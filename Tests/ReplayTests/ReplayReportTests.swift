@@ -34,7 +34,9 @@ import Testing
 
   @Test func `JSON has its documented names and is the same every time`() throws {
     let fidelity = try replay("queue-overflow.pcapng")
-    let run = try Replay.scenario(fidelity.history.scenario)
+    var forgetful = try replay("stopped-then-killed.pcap").history.scenario
+    forgetful.server = "mqtt.broker@forgets-in-flight"
+    let run = try Replay.scenario(forgetful)
     let text = ReplayJSON.text(captures: [("a", fidelity)], scenarios: [("b", run)])
     #expect(text == ReplayJSON.text(captures: [("a", fidelity)], scenarios: [("b", run)]))
     let root = try #require(
@@ -44,10 +46,10 @@ import Testing
     let counts = try #require(replays[0]["application_messages"] as? [String: Int])
     #expect(counts["captured"] == counts["reproduced"])
     let runs = try #require(root["runs"] as? [[String: Any]])
-    #expect(runs[0]["verdict"] as? String == "violated", "the queue overflows whoever keeps it")
+    #expect(runs[0]["verdict"] as? String == "violated")
     let findings = try #require(runs[0]["findings"] as? [[String: Any]])
-    #expect(findings.allSatisfy { $0["oracle"] as? String == "lost" })
-    #expect(findings.count == fidelity.history.scenario.expectations.count)
+    #expect(!findings.isEmpty)
+    #expect(findings.allSatisfy { $0["oracle"] as? String == "ghost" })
   }
 
   @Test func `a scenario without anything wrong is clean, with the same trace every time`() throws {
