@@ -98,8 +98,7 @@ extension World {
     let device = links[Int(link.index)].device
     let half = oneWay / 2
     // Whatever is sent from now on meets a dead path.
-    links[Int(link.index)].toServer.deadFrom = min(links[Int(link.index)].toServer.deadFrom, now)
-    links[Int(link.index)].toClient.deadFrom = min(links[Int(link.index)].toClient.deadFrom, now)
+    block(link)
     if client {
       queue.push(
         Event(.reset(to: .client), device: device, link: link, departed: now), at: now + half)

@@ -187,10 +187,16 @@ extension World {
   /// From now on nothing passes on this connection, either way, for ever.
   @inlinable
   mutating func kill(path link: LinkID) {
+    block(link)
+    watchWithProbes(link)
+  }
+
+  /// What leaves from now on, either way, vanishes.
+  @inlinable
+  mutating func block(_ link: LinkID) {
     let index = Int(link.index)
     links[index].toServer.deadFrom = min(links[index].toServer.deadFrom, now)
     links[index].toClient.deadFrom = min(links[index].toClient.deadFrom, now)
-    watchWithProbes(link)
   }
 
   /// The server's TCP keep-alive, where the scenario has one, finds a dead path.
