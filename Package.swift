@@ -58,12 +58,19 @@ let package = Package(
     layer("Simulation", ["Timeline", "Custody", containers]),
     // One folder a protocol: codec, observation of captures, machines.
     layer("PushProtocols", ["Timeline", "Wire", "Custody", "Simulation"]),
+    // Captures with all that is around their protocols taken off.
+    layer("Unwrapping", ["Timeline", "Wire", "Capture", "TLS"]),
     // Captures to sessions, deliveries and findings.
-    layer("Inspection", ["Timeline", "Wire", "Custody", "Capture", "PushProtocols"]),
+    layer(
+      "Inspection",
+      ["Timeline", "Wire", "Custody", "Capture", "TLS", "PushProtocols", "Unwrapping"]),
     layer("Oracles", ["Timeline", "Custody"]),
     layer(
       "Replay",
-      ["Timeline", "Wire", "Custody", "Capture", "Simulation", "PushProtocols", "Oracles"]),
+      [
+        "Timeline", "Wire", "Custody", "Capture", "Simulation", "PushProtocols", "Oracles",
+        "Unwrapping",
+      ]),
     layer("Shrinking", ["Timeline", "Custody", "Simulation"]),
     layer("Search", ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking"]),
     layer(
@@ -76,7 +83,7 @@ let package = Package(
       "PushBench",
       [
         "Timeline", "Wire", "Custody", "Capture", "TLS", "Simulation", "PushProtocols", "Oracles",
-        "Inspection", "Replay", "Shrinking", "Search", "Reporting",
+        "Unwrapping", "Inspection", "Replay", "Shrinking", "Search", "Reporting",
       ]),
     .executableTarget(
       name: "PushBenchCommand", dependencies: ["PushBench", argumentParser],
@@ -104,7 +111,8 @@ let package = Package(
       name: "ToyBench", dependencies: ["Timeline", "Custody", "Simulation"], path: "Tests/ToyBench",
       swiftSettings: strict),
     tests("ScenarioScriptTests", ["Timeline", "Custody", "Simulation", "Reporting", "ToyBench"]),
-    tests("InspectionTests", ["Inspection", "Custody", "Reporting"]),
+    tests("InspectionTests", ["Inspection", "Custody", "Reporting", "TLS", "Unwrapping"]),
+    tests("UnwrappingTests", ["Unwrapping", "Capture", "TLS", "Timeline", "Wire"]),
     tests("OraclesTests", ["Timeline", "Custody", "Oracles"]),
     tests(
       "ReplayTests",

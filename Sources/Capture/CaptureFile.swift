@@ -35,8 +35,12 @@ public struct CaptureFile: ~Copyable {
   /// Reads to the end.
   ///
   /// Frame numbers count all packets, those that the filter leaves out included.
-  public consuming func read(into sink: any ConnectionSink) -> CaptureSummary {
+  /// - Parameter secrets: told of each block of secrets, before the packets that follow it.
+  public consuming func read(
+    into sink: any ConnectionSink, secrets: ((CaptureSecrets) -> Void)? = nil
+  ) -> CaptureSummary {
     var run = CaptureRun(sink: sink, files: packets.names, filter: filter, limits: limits)
+    run.secrets = secrets
     while packets.next(&run) {}
     return run.finish()
   }

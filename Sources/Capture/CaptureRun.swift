@@ -15,6 +15,8 @@ struct CaptureRun: ~Copyable {
   private var firstLayers: [[Layer?]]
   private var unknownLinkTypes: [Int32] = []
   private var packetsOfUnknownLinkType: UInt64 = 0
+  /// Told of secrets as they come.
+  var secrets: ((CaptureSecrets) -> Void)?
 
   /// Files may be merged; more comments than this are left out.
   private static let commentLimit = 1000
@@ -44,7 +46,10 @@ struct CaptureRun: ~Copyable {
     while true {
       switch container.next(&record) {
       case .packet: return true
-      case .end: return false
+      case .end:
+        // Blocks behind the last packet.
+        if let found = container.takeFindings() { note(found) }
+        return false
       case .damage(let damage):
         books.warnings.file = summary.files[file]
         books.warnings.add(
@@ -116,6 +121,7 @@ struct CaptureRun: ~Copyable {
 
   private mutating func note(_ found: PcapngFindings) {
     summary.secrets += found.secrets
+    if let secrets { found.secrets.forEach(secrets) }
     for comment in found.comments where summary.comments.count < Self.commentLimit {
       summary.comments.append(
         PacketComment(frame: moment.frame, text: String(decoding: comment, as: UTF8.self)))

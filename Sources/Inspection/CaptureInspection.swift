@@ -2,6 +2,7 @@ public import Capture
 public import Custody
 import PushProtocols
 import Timeline
+public import Unwrapping
 import Wire
 
 /// Why there is nothing to inspect in a capture.
@@ -50,23 +51,38 @@ public enum CaptureInspection {
   public static func inspect(
     _ path: String, filter: String? = nil
   ) throws(InspectionError) -> InspectionRecord {
-    let observers = CaptureObservers()
-    let summary: CaptureSummary
+    try inspect(path, CaptureOptions(filter: filter))
+  }
+
+  /// The same with secrets, and with what the user knows of who speaks what.
+  public static func inspect(
+    _ path: String, _ options: CaptureOptions
+  ) throws(InspectionError) -> InspectionRecord {
+    let reading: UnwrappedCapture.Reading<CaptureObservers>
     do {
-      summary = try CaptureFile(path: path, filter: filter).read(into: observers)
+      reading = try UnwrappedCapture.read(path, options) { _ in
+        CaptureObservers(assigned: options.assignments.protocols)
+      }
     } catch {
       throw .capture(error)
     }
+    let summary = reading.summary
     guard summary.tcpPackets > 0 else {
-      if let filter, summary.filteredPackets > 0 {
+      if let filter = options.filter, summary.filteredPackets > 0 {
         throw .nothingPassed(file: path, filter: filter, packets: summary.packets)
       }
       throw .noTCP(file: path, packets: summary.packets)
     }
     let end = Moment(time: summary.lastTime ?? .start, frame: 0)
-    let (observation, unrecognised) = observers.finish(at: end)
-    return InspectionRecord(
+    var (observation, unrecognised) = reading.sink.finish(at: end)
+    for index in observation.sessions.indices {
+      let connection = ConnectionID(observation.sessions[index].connection)
+      observation.sessions[index].tls = reading.wrapped[connection]?.tls.map(TLSLayerRecord.init)
+    }
+    var inspection = InspectionRecord(
       capture: record(of: summary, path: path, unrecognised), observation: observation)
+    inspection.connections = reading.wrapped.all.map { ConnectionRecord($0) }
+    return inspection
   }
 
   private static func record(

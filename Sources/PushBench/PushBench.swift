@@ -9,5 +9,7 @@
 @_exported public import Search
 @_exported public import Shrinking
 @_exported public import Simulation
+@_exported public import TLS
 @_exported public import Timeline
+@_exported public import Unwrapping
 @_exported public import Wire

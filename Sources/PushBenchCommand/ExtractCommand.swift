@@ -21,10 +21,10 @@ struct ExtractCommand: ParsableCommand {
   @Option(help: "The folder to write to; it is made when it is missing.")
   var output: String
 
-  @Option(help: "Look only at packets that pass, in pcap-filter(7) syntax: 'tcp port 1883'.")
-  var filter: String?
+  @OptionGroup(title: "Reading captures") var reading: CaptureArguments
 
   func run() throws {
+    let options = try reading.options()
     let folder = URL(fileURLWithPath: output, isDirectory: true)
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -34,17 +34,19 @@ struct ExtractCommand: ParsableCommand {
     }
     var worst: Int32 = 0
     var taken: Set<String> = []
-    for path in captures { worst = max(worst, extract(path, to: folder, &taken)) }
+    for path in captures { worst = max(worst, extract(path, options, to: folder, &taken)) }
     if worst != 0 { throw ExitCode(worst) }
   }
 
   /// - Returns: what to exit with.
-  private func extract(_ path: String, to folder: URL, _ taken: inout Set<String>) -> Int32 {
+  private func extract(
+    _ path: String, _ options: CaptureOptions, to folder: URL, _ taken: inout Set<String>
+  ) -> Int32 {
     let base = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
     do {
-      let extraction = try ScenarioSource.extraction(fromCapture: path, filter: filter)
+      let extraction = try ScenarioSource.extraction(fromCapture: path, options)
       guard !extraction.histories.isEmpty else {
-        let error = ReplayError.nothingToReplay(file: path, packets: extraction.packets)
+        let error = extraction.whyEmpty(path)
         fail("\(error). \(error.remedy)")
         return error.exitCode
       }
@@ -57,7 +59,7 @@ struct ExtractCommand: ParsableCommand {
       fail("\(error). \(error.remedy)")
       return error.exitClass.rawValue
     }
-    guard let inspection = try? CaptureInspection.inspect(path, filter: filter) else { return 0 }
+    guard let inspection = try? CaptureInspection.inspect(path, options) else { return 0 }
     let lines = InspectionJSON.sessionLines(inspection)
     return write(lines, unique(base, &taken) + ".sessions.jsonl", folder) ? 0 : 73
   }

@@ -27,6 +27,8 @@ struct FuzzCommand: AsyncParsableCommand {
   @Option(help: "The server machine, such as mqtt.broker@good.")
   var server: String?
 
+  @OptionGroup(title: "Reading captures") var reading: CaptureArguments
+
   @Option(help: "How many executions.")
   var executions: UInt64?
 
@@ -71,8 +73,9 @@ struct FuzzCommand: AsyncParsableCommand {
   func run() async throws {
     if listMachines { return MachinesCommand().run() }
     let store = CampaignStore(directory: output)
+    let options = try reading.options()
     let items = try CommandFailure.mapped { () throws(ScenarioInput.Failure) in
-      let input = ScenarioInput(client: client, server: server)
+      let input = ScenarioInput(client: client, server: server, options: options)
       return resume ? try store.load(input) : try input.load(scenarios)
     }
     Interruption.listen()

@@ -18,8 +18,7 @@ struct InspectCommand: ParsableCommand {
   @Argument(help: "pcap or pcapng files.", completion: .file())
   var captures: [String]
 
-  @Option(help: "Look only at packets that pass, in pcap-filter(7) syntax: 'tcp port 1883'.")
-  var filter: String?
+  @OptionGroup(title: "Reading captures") var reading: CaptureArguments
 
   @Option(help: "text for people, json for programs (docs/inspect-json.md).")
   var format = Format.text
@@ -28,6 +27,7 @@ struct InspectCommand: ParsableCommand {
   var noColour = false
 
   func run() throws {
+    let options = try reading.options()
     var inspections: [InspectionRecord] = []
     var worst: Int32 = 0
     func complain(_ text: String, _ code: Int32) {
@@ -36,7 +36,7 @@ struct InspectCommand: ParsableCommand {
     }
     for path in captures {
       do {
-        let inspection = try CaptureInspection.inspect(path, filter: filter)
+        let inspection = try CaptureInspection.inspect(path, options)
         inspections.append(inspection)
         if inspection.hasViolations { worst = max(worst, 1) }
         if let damage = inspection.capture.damage { complain("\(path): \(damage).", 65) }

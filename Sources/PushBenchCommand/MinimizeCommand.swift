@@ -17,6 +17,8 @@ struct MinimizeCommand: ParsableCommand {
   @Argument(help: "Scenario files, or directories of them.", completion: .file())
   var scenarios: [String]
 
+  @OptionGroup(title: "Reading captures") var reading: CaptureArguments
+
   @Option(help: "Where the results go.")
   var output = "minimized"
 
@@ -33,8 +35,9 @@ struct MinimizeCommand: ParsableCommand {
   var limit = 20_000
 
   func run() throws {
+    let options = try reading.options()
     let items = try CommandFailure.mapped { () throws(ScenarioInput.Failure) in
-      try ScenarioInput(client: client, server: server).load(scenarios)
+      try ScenarioInput(client: client, server: server, options: options).load(scenarios)
     }
     try create(directory: output)
     var failed = 0

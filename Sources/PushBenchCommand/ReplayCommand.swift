@@ -27,8 +27,7 @@ struct ReplayCommand: ParsableCommand {
   @Option(help: "The server machine, such as mqtt.broker@good.")
   var server: String?
 
-  @Option(help: "Look only at packets that pass, in pcap-filter(7) syntax: 'tcp port 1883'.")
-  var filter: String?
+  @OptionGroup(title: "Reading captures") var reading: CaptureArguments
 
   @Option(help: "text for people, json for programs.")
   var format = Format.text
@@ -40,6 +39,7 @@ struct ReplayCommand: ParsableCommand {
   var noColour = false
 
   func run() throws {
+    let options = try reading.options()
     var captures: [(path: String, fidelity: Fidelity)] = []
     var scenarios: [(path: String, run: ScenarioRun)] = []
     var worst: Int32 = 0
@@ -48,7 +48,7 @@ struct ReplayCommand: ParsableCommand {
         if let text = ScenarioFiles.text(of: path) {
           scenarios.append((path, try replay(scenario: text, path)))
         } else {
-          captures += try replay(capture: path).map { (path, $0) }
+          captures += try replay(capture: path, options).map { (path, $0) }
         }
       } catch {
         // The others are still worth reading.
@@ -62,9 +62,11 @@ struct ReplayCommand: ParsableCommand {
     if worst != 0 { throw ExitCode(worst) }
   }
 
-  private func replay(capture path: String) throws(ReplayFailure) -> [Fidelity] {
+  private func replay(
+    capture path: String, _ options: CaptureOptions
+  ) throws(ReplayFailure) -> [Fidelity] {
     do {
-      return try Replay.capture(path, client: client, server: server, filter: filter)
+      return try Replay.capture(path, options, client: client, server: server)
     } catch {
       throw ReplayFailure(error)
     }

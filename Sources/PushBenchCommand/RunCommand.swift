@@ -21,6 +21,8 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Another server machine than the scenario names.")
   var server: String?
 
+  @OptionGroup(title: "Reading captures") var reading: CaptureArguments
+
   @Flag(help: "Expect that nothing is wrong, whatever the scenarios expect.")
   var clean = false
 
@@ -28,8 +30,9 @@ struct RunCommand: ParsableCommand {
   var trace = false
 
   func run() throws {
+    let options = try reading.options()
     let items = try CommandFailure.mapped { () throws(ScenarioInput.Failure) in
-      try ScenarioInput(client: client, server: server).load(scenarios)
+      try ScenarioInput(client: client, server: server, options: options).load(scenarios)
     }
     var unexpected = 0
     for item in items {

@@ -23,6 +23,7 @@ struct ScenarioInput {
 
   var client: String?
   var server: String?
+  var options = CaptureOptions()
   var catalog = ProtocolCatalog.all
 
   func load(_ arguments: [String]) throws(Failure) -> [Item] {
@@ -85,12 +86,12 @@ struct ScenarioInput {
   private func loadCapture(_ path: String) throws(Failure) -> [Item] {
     let extraction: CaptureExtraction
     do throws(CaptureError) {
-      extraction = try ScenarioSource.extraction(fromCapture: path)
+      extraction = try ScenarioSource.extraction(fromCapture: path, options)
     } catch {
       throw Failure(text: "\(error). \(error.remedy)", exitCode: error.exitClass.rawValue)
     }
     guard !extraction.histories.isEmpty else {
-      let error = ReplayError.nothingToReplay(file: path, packets: extraction.packets)
+      let error = extraction.whyEmpty(path)
       throw Failure(text: "\(error). \(error.remedy)", exitCode: error.exitCode)
     }
     var items: [Item] = []

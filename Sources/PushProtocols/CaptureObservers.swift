@@ -19,9 +19,17 @@ public final class CaptureObservers: ConnectionSink {
   private var routes: [ConnectionID: Route] = [:]
   private var leftOut: [UnrecognisedConnections] = []
 
-  public init(_ catalog: [ObservedProtocol] = ObservationCatalog.all) {
+  /// Observers by the ports that a user said are theirs.
+  private var assigned: [UInt16: Int] = [:]
+
+  /// - Parameter assigned: names in the catalog, by port: connections that are claimed whatever
+  ///   they look like.
+  public init(
+    _ catalog: [ObservedProtocol] = ObservationCatalog.all, assigned: [UInt16: String] = [:]
+  ) {
     let numbers = RecordNumbers()
     observers = catalog.map { $0.makeObserver(numbers) }
+    self.assigned = assigned.compactMapValues { name in catalog.firstIndex { $0.name == name } }
   }
 
   public func receive(
@@ -41,6 +49,12 @@ public final class CaptureObservers: ConnectionSink {
   }
 
   private func decide(_ waiting: Waiting, _ connection: ConnectionID) -> Route {
+    let description = waiting.opening.description
+    let known = assigned[description.server.port] ?? assigned[description.client.port]
+    if !assigned.isEmpty, let known, waiting.hasContent {
+      waiting.replay(to: observers[known], of: connection)
+      return .claimed(known)
+    }
     var mayChange = false
     for (index, observer) in observers.enumerated() {
       switch observer.recognise(waiting.opening) {
@@ -110,6 +124,8 @@ private final class Waiting {
   init(_ description: ConnectionDescription) { opening = ConnectionOpening(description) }
 
   var isEmpty: Bool { bytes.isEmpty }
+  /// Something was sent, seen or not.
+  var hasContent: Bool { !bytes.isEmpty || opening.hasGap }
 
   func append(_ event: ConnectionEvent, bytes payload: UnsafeRawBufferPointer, at moment: Moment) {
     let start = bytes.count

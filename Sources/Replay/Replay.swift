@@ -2,6 +2,7 @@ public import Custody
 internal import Oracles
 public import PushProtocols
 public import Simulation
+public import Unwrapping
 
 /// Runs captures and scenarios through machines.
 ///
@@ -15,15 +16,20 @@ public enum Replay {
   public static func capture(
     _ path: String, client: String? = nil, server: String? = nil, filter: String? = nil
   ) throws(ReplayError) -> [Fidelity] {
+    try capture(path, CaptureOptions(filter: filter), client: client, server: server)
+  }
+
+  /// The same with secrets, and with what the user knows of who speaks what.
+  public static func capture(
+    _ path: String, _ options: CaptureOptions, client: String? = nil, server: String? = nil
+  ) throws(ReplayError) -> [Fidelity] {
     let extraction: CaptureExtraction
     do {
-      extraction = try ScenarioSource.extraction(fromCapture: path, filter: filter)
+      extraction = try ScenarioSource.extraction(fromCapture: path, options)
     } catch {
       throw .capture(error)
     }
-    guard !extraction.histories.isEmpty else {
-      throw .nothingToReplay(file: path, packets: extraction.packets)
-    }
+    guard !extraction.histories.isEmpty else { throw extraction.whyEmpty(path) }
     var result: [Fidelity] = []
     for history in extraction.histories {
       result.append(try fidelity(of: history, client: client, server: server))

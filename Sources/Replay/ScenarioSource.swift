@@ -3,6 +3,7 @@ internal import Foundation
 public import PushProtocols
 public import Simulation
 internal import Timeline
+public import Unwrapping
 internal import Wire
 
 /// Where scenarios come from: captures.
@@ -22,10 +23,18 @@ public enum ScenarioSource {
   public static func extraction(
     fromCapture path: String, filter: String? = nil
   ) throws(CaptureError) -> CaptureExtraction {
-    let file = try CaptureFile(path: path, filter: filter)
-    let extractors = ExtractionCatalog.all.map { $0.makeExtractor() }
-    let sink = Distributor(extractors)
-    let summary = file.read(into: sink)
+    try extraction(fromCapture: path, CaptureOptions(filter: filter))
+  }
+
+  /// The same with secrets, and with what the user knows of who speaks what.
+  public static func extraction(
+    fromCapture path: String, _ options: CaptureOptions
+  ) throws(CaptureError) -> CaptureExtraction {
+    let reading = try UnwrappedCapture.read(path, options) { _ in
+      Distributor(ExtractionCatalog.all.map { $0.makeExtractor() })
+    }
+    let summary = reading.summary
+    let extractors = reading.sink.extractors
     let end = Moment(
       time: summary.lastTime ?? .start, frame: UInt32(truncatingIfNeeded: summary.packets))
     let source = describe(path)
@@ -33,7 +42,9 @@ public enum ScenarioSource {
     for index in histories.indices {
       histories[index].scenario.expectations = Replay.expectations(of: histories[index].scenario)
     }
-    return CaptureExtraction(histories: histories, packets: summary.packets)
+    return CaptureExtraction(
+      histories: histories, packets: summary.packets,
+      unreadable: reading.wrapped.all.count { $0.secrecy != nil })
   }
 
   /// Name and hash of the file, so that a scenario says exactly what it was taken from.
@@ -48,7 +59,7 @@ public enum ScenarioSource {
 
   /// Tells each extractor of every connection; each knows its own protocol.
   private final class Distributor: ConnectionSink {
-    private let extractors: [any ScenarioExtractor]
+    let extractors: [any ScenarioExtractor]
 
     init(_ extractors: [any ScenarioExtractor]) { self.extractors = extractors }
 
@@ -69,4 +80,13 @@ public struct CaptureExtraction: Sendable {
   public var histories: [ExtractedHistory]
   /// Packets in the capture.
   public var packets: UInt64
+  /// Connections in TLS that could not be decrypted.
+  public var unreadable = 0
+
+  /// What to say when there are no histories.
+  public func whyEmpty(_ path: String) -> ReplayError {
+    unreadable > 0
+      ? .encrypted(file: path, connections: unreadable)
+      : .nothingToReplay(file: path, packets: packets)
+  }
 }

@@ -15,6 +15,7 @@ public enum InspectionJSON {
         ("sessions", .array(each(inspections, \.observation.sessions, write: session))),
         ("deliveries", .array(each(inspections, \.observation.deliveries, write: delivery))),
         ("findings", .array(each(inspections, \.observation.findings, write: finding))),
+        ("connections", .array(each(inspections, \.connections, write: connection))),
       ]))
   }
 
@@ -108,6 +109,51 @@ public enum InspectionJSON {
       ("rejected", .unsigned(UInt64(session.rejected))),
       ("submittedAtMostOnce", .unsigned(UInt64(session.submittedAtMostOnce))),
       ("evidenceMissing", .string(session.evidenceMissing)),
+      ("tls", session.tls.map(tls) ?? .null),
+    ])
+  }
+
+  // MARK: What is around sessions
+
+  private static func connection(
+    _ connection: ConnectionRecord, _ index: Int, _ inspection: InspectionRecord
+  ) -> JSONText.Value {
+    let session = inspection.observation.sessions.first {
+      $0.connection == connection.connection
+    }
+    return .object([
+      ("capture", .integer(Int64(index))),
+      ("connection", .unsigned(UInt64(connection.connection))),
+      ("client", .string(connection.client)),
+      ("server", .string(connection.server)),
+      ("session", session.map { .unsigned(UInt64($0.id.number)) } ?? .null),
+      ("tls", connection.tls.map(tls) ?? .null),
+      ("obstacle", .string(connection.obstacle)),
+      ("problem", .string(connection.problem)),
+      ("hint", .string(connection.hint)),
+    ])
+  }
+
+  private static func tls(_ tls: TLSLayerRecord) -> JSONText.Value {
+    .object([
+      ("version", .optional(tls.version)),
+      ("suite", .optional(tls.suite)),
+      ("serverName", .optional(tls.serverName)),
+      ("protocol", .optional(tls.chosenProtocol)),
+      ("offeredProtocols", .array(tls.offeredProtocols.map(JSONText.Value.string))),
+      ("resumed", .bool(tls.isResumed)),
+      ("decrypted", .bool(tls.isReadable)),
+      ("toServer", flow(tls.toServer)),
+      ("toClient", flow(tls.toClient)),
+    ])
+  }
+
+  private static func flow(_ flow: TLSLayerRecord.Flow) -> JSONText.Value {
+    .object([
+      ("decrypted", .bool(flow.isReadable)),
+      ("records", .unsigned(flow.records)),
+      ("applicationRecords", .unsigned(flow.applicationRecords)),
+      ("applicationBytes", .unsigned(flow.applicationBytes)),
     ])
   }
 

@@ -23,6 +23,7 @@ public struct InspectionText {
   ) -> String {
     var writer = InspectionText(inspection, style)
     writer.headline()
+    writer.decrypted()
     writer.subscribers()
     writer.sessions()
     writer.findings()
@@ -44,6 +45,10 @@ public struct InspectionText {
       TerminalNumber.counted(rows.count, "subscriber"),
     ]
     lines.append(style.paint(capture.path, .heading) + "   " + counts.joined(separator: ", "))
+  }
+
+  private mutating func decrypted() {
+    lines += InspectionConnectionsText.decrypted(inspection).map { style.paint($0, .faint) }
   }
 
   private func duration(_ length: Nanoseconds) -> String {
@@ -229,11 +234,14 @@ public struct InspectionText {
         "Session \(session.id.number), \(session.subscriber)\(version): "
           + "\(session.evidenceMissing).")
     }
+    notes += InspectionConnectionsText.unread(inspection.connections)
     for group in inspection.capture.unrecognised {
       let servers = group.servers.joined(separator: ", ")
       let what = TerminalNumber.counted(group.count, "connection")
       switch group.kind {
       case "TLS":
+        // Told by the connections, with the reason.
+        if inspection.connections.contains(where: { !$0.obstacle.isEmpty }) { continue }
         notes.append(
           "\(what) to \(servers) \(group.count == 1 ? "is" : "are") encrypted (TLS): "
             + "nothing is known of what went over \(group.count == 1 ? "it" : "them").")

@@ -55,6 +55,15 @@ public final class TLSDecryptingSink: ConnectionSink {
     set { shared.secrets = newValue }
   }
 
+  /// Takes in a key log that came while the capture was read.
+  public func add(keyLog: some Sequence<UInt8>) { shared.secrets.read(keyLog: keyLog) }
+
+  /// The connection has begun, and is not in TLS: it passes untouched from now on.
+  public func isClear(_ connection: ConnectionID) -> Bool {
+    let index = Int(connection.index)
+    return index < states.count && states[index] == State.clear
+  }
+
   /// What is known of the TLS of a connection; `nil` when it has none, or after it has ended. The
   /// sink behind may ask while it is told `.ended`.
   public func facts(of connection: ConnectionID) -> TLSFacts? {

@@ -26,6 +26,11 @@ public struct TLSSecrets: Sendable {
 
   func secrets(of random: ClientRandom) -> SecretSet? { sets[random] }
 
+  /// Whether there are secrets for the random of a ClientHello (32 bytes).
+  public func has(clientRandom: [UInt8]) -> Bool {
+    ClientRandom(clientRandom).map { sets[$0] != nil } ?? false
+  }
+
   /// Takes in the text of a key log.
   ///
   /// Lines that can't be used are passed over. Comments, empty lines, secrets that records don't
@@ -76,8 +81,13 @@ public struct TLSSecrets: Sendable {
     "EXPORTER_SECRET", "EARLY_EXPORTER_SECRET", "ECH_SECRET", "ECH_CONFIG",
   ]
 
+  /// Nothing that could be a secret in the wrong column.
   private func printable(_ label: String) -> String {
-    String(label.unicodeScalars.map { (" "..."~").contains($0) ? Character($0) : "?" })
+    let isLabel = label.unicodeScalars.allSatisfy { scalar in
+      ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar) || scalar == "_"
+    }
+    let isHexadecimal = label.allSatisfy(\.isHexDigit)
+    return isLabel && !isHexadecimal ? label : "of \(label.utf8.count) bytes"
   }
 
   private func hexadecimal(_ digits: ArraySlice<UInt8>) -> [UInt8]? {

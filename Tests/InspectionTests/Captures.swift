@@ -28,14 +28,18 @@ enum Captures {
   }
 
   /// All of captures/mqtt, by name.
-  static let mqtt: [Truth] = {
-    let folder = root.appending(path: "captures/mqtt")
+  static let mqtt = all("mqtt")
+  /// All of captures/mqtt-tls; beside each lies NAME.keylog.
+  static let secured = all("mqtt-tls")
+
+  static func all(_ folder: String) -> [Truth] {
+    let folder = root.appending(path: "captures/" + folder)
     let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     return files.filter { $0.hasSuffix(".truth.json") }.sorted().compactMap { file in
       guard let bytes = try? Data(contentsOf: folder.appending(path: file)) else { return nil }
       return try? JSONDecoder().decode(Truth.self, from: bytes)
     }
-  }()
+  }
 
   static func mqtt(_ name: String) -> String {
     path("mqtt/" + (mqtt.first { $0.name == name }?.file ?? name))

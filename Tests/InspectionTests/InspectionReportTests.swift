@@ -54,7 +54,9 @@ import Testing
     let document = try #require(
       try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     #expect(
-      document.keys.sorted() == ["captures", "deliveries", "findings", "sessions", "version"])
+      document.keys.sorted() == [
+        "captures", "connections", "deliveries", "findings", "sessions", "version",
+      ])
     let sessions = try #require(document["sessions"] as? [[String: Any]])
     for session in sessions {
       for key in [

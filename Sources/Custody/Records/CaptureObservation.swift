@@ -64,6 +64,8 @@ public struct CaptureRecord: Hashable, Sendable {
 public struct InspectionRecord: Hashable, Sendable {
   public var capture: CaptureRecord
   public var observation: CaptureObservation
+  /// Those with something around their protocol, sessions or not, in the order of their numbers.
+  public var connections: [ConnectionRecord] = []
 
   public init(capture: CaptureRecord, observation: CaptureObservation) {
     self.capture = capture

@@ -74,6 +74,8 @@ public struct SessionRecord: Hashable, Sendable {
   public var endNote = ""
   /// Why not all of the session is known; empty when all is.
   public var evidenceMissing = ""
+  /// `nil` when it was not in TLS.
+  public var tls: TLSLayerRecord?
 
   public init(
     id: SessionID, connection: UInt32, protocolName: String, subscriber: String,

@@ -1,0 +1,20 @@
+public import TLS
+
+/// How a capture is to be read.
+public struct CaptureOptions: Sendable {
+  /// Which packets, in pcap-filter(7) syntax.
+  public var filter: String?
+  /// What opens TLS; a capture's own secrets are added to it.
+  public var secrets: TLSSecrets
+  /// Who speaks what, where content would say something else or nothing.
+  public var assignments: PortAssignments
+
+  public init(
+    filter: String? = nil, secrets: TLSSecrets = TLSSecrets(),
+    assignments: PortAssignments = PortAssignments()
+  ) {
+    self.filter = filter
+    self.secrets = secrets
+    self.assignments = assignments
+  }
+}

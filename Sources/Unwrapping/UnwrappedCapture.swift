@@ -1,0 +1,43 @@
+public import Capture
+internal import TLS
+public import Wire
+
+/// Reads captures with all that is around their protocols taken off.
+public enum UnwrappedCapture {
+  /// What one reading led to.
+  public struct Reading<Sink: ConnectionSink> {
+    public var sink: Sink
+    public var summary: CaptureSummary
+    public var wrapped: WrappedConnections
+  }
+
+  /// - Parameter makeSink: makes the sink that is told of the connections. It is made again when
+  ///   secrets stand behind the packets that need them, and the capture has to be read twice.
+  public static func read<Sink: ConnectionSink>(
+    _ path: String, _ options: CaptureOptions, into makeSink: (WrappedConnections) -> Sink
+  ) throws(CaptureError) -> Reading<Sink> {
+    let file = try CaptureFile(path: path, filter: options.filter)
+    let (first, secrets) = read(file, options, into: makeSink)
+    let wasLate = first.wrapped.all.contains {
+      $0.secrecy == .noSecrets && secrets.has(clientRandom: $0.tls?.clientRandom ?? [])
+    }
+    guard wasLate, path != "-" else { return first }
+    var options = options
+    options.secrets = secrets
+    return read(try CaptureFile(path: path, filter: options.filter), options, into: makeSink).0
+  }
+
+  private static func read<Sink: ConnectionSink>(
+    _ file: consuming CaptureFile, _ options: CaptureOptions,
+    into makeSink: (WrappedConnections) -> Sink
+  ) -> (Reading<Sink>, TLSSecrets) {
+    let wrapped = WrappedConnections()
+    let sink = makeSink(wrapped)
+    let unwrapping = UnwrappingSink(options, to: sink, noting: wrapped)
+    let summary = file.read(into: unwrapping) { secrets in
+      // The only kind that opens TLS.
+      if secrets.kind == 0x544c_534b { unwrapping.add(keyLog: secrets.bytes) }
+    }
+    return (Reading(sink: sink, summary: summary, wrapped: wrapped), unwrapping.secrets)
+  }
+}
