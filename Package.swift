@@ -127,7 +127,10 @@ let package = Package(
       ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking", "Search", "ToyBench"]),
     tests(
       "SearchTests",
-      ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking", "Search", "ToyBench"]),
+      [
+        "Timeline", "Custody", "Simulation", "Oracles", "Shrinking", "Search", "Reporting",
+        "ToyBench",
+      ]),
     tests("CorpusTests", ["PushBench"]),
     // Runs the executable, which has to be built for that.
     tests("CommandTests", ["PushBenchCommand"]),

@@ -12,13 +12,26 @@ struct FuzzCommand: AsyncParsableCommand {
       writes new ones out of them, and keeps what shows something new. The same seed finds the \
       same, with any number of workers. Every finding is written to the output directory at once.
 
+      What could go wrong with the system in this capture, in a minute:
+        pushbench fuzz captures/mqtt/offline-queue.pcap
+
+      Is this defect found? (pushbench machines lists them)
+        pushbench fuzz mqtt --server mqtt.broker@leaks-window --executions 20000 --first
+
+      For an hour, with everything there is; and on with it the next day:
+        pushbench fuzz captures/mqtt/offline-queue.pcap corpus --time 1h --output findings
+        pushbench fuzz --resume --time 1h --output findings
+
+      Then make a finding small:
+        pushbench minimize findings/ghost-qos1-after-sent.scenario
+
       Exit codes: 0 nothing is wrong, 1 there are findings, 64 wrong usage, 65 a file is neither \
       capture nor scenario, 66 a file can't be read, 70 a defect of pushbench itself.
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-  @Argument(help: "Captures, scenario files, directories of them, or a protocol.")
+  @Argument(help: "Captures, scenario files, directories of scenario files, or a protocol.")
   var scenarios: [String] = []
 
   @Option(help: "The client machine, such as mqtt.client@good.")
@@ -204,12 +217,16 @@ private struct FuzzWatcher {
   /// What depends on the clock goes to standard error, so that equal campaigns print equal bytes.
   mutating func end(_ campaign: Campaign) {
     if let clear = progress.clear() { Terminal.writeError(clear) }
-    let seconds = Double(elapsed.count) / 1e9
-    let rate = Double(campaign.statistics.executions) / max(seconds, 1e-9)
+    let statistics = campaign.statistics
+    let executions = Double(statistics.executions)
+    let time = elapsed
+    let rate = executions / max(Double(time.count) / 1e9, 1e-9)
+    let ownRate = executions / max(Double(ProcessorTime.spent.count) / 1e9, 1e-9)
     Terminal.writeError(
       "\(TerminalNumber.grouped(UInt64(rate))) executions/s with "
         + "\(TerminalNumber.counted(campaign.settings.workers, "worker")), "
-        + "\(Nanoseconds(UInt64(seconds * 1e9)).seconds3)\n")
+        + "\(TerminalNumber.grouped(UInt64(ownRate))) for a second of one processor, "
+        + "\(TerminalNumber.grouped(statistics.eventsPerRun)) events a run, \(time.seconds3)\n")
     if Interruption.happened {
       Terminal.writeError(
         "Stopped after epoch \(campaign.epoch). Go on with: pushbench fuzz --resume "

@@ -40,7 +40,8 @@ public enum CampaignText {
     var line =
       "\(TerminalNumber.grouped(statistics.executions)) executions in "
       + "\(TerminalNumber.counted(statistics.epochs, "epoch")), "
-      + "\(TerminalNumber.grouped(statistics.events)) events, "
+      + "\(TerminalNumber.grouped(statistics.events)) events "
+      + "(\(TerminalNumber.grouped(statistics.eventsPerRun)) a run), "
       + "\(TerminalNumber.grouped(statistics.features)) features of states, "
       + "\(TerminalNumber.grouped(statistics.corpus)) scenarios kept: "
       + (findings.isEmpty ? "no findings" : TerminalNumber.counted(findings.count, "finding"))
@@ -84,26 +85,41 @@ public enum CampaignText {
     return table.lines(style)
   }
 
-  /// What never met was not tested.
+  /// What never met was not tested: one line about the kinds of fault, one about the states of each
+  /// side. Every pair that is missing is in the JSON.
   private static func encounterLines(
     _ encounters: FaultEncounters, _ subject: ProtocolUnderTest, _ style: TerminalStyle
   ) -> [String] {
-    var lines: [String] = []
+    let kinds = FaultKind.allNames.count
     let never = encounters.kindsNeverMet
-    if !never.isEmpty {
-      lines.append(" faults that never struck: \(never.joined(separator: ", "))")
-    }
+    let struck = "\(kinds - never.count) of \(kinds) kinds of fault struck"
+    guard never.count < kinds else { return [" \(struck)"] }
+    let rest = never.isEmpty ? "" : "; never: " + never.joined(separator: ", ")
+    var lines = [" \(struck)\(rest)"]
     for side in Side.allCases {
       let states = subject.states(side)
-      for (fault, missing) in encounters.missing(side, among: states) where !missing.isEmpty {
-        let names = missing.prefix(4).map { subject.stateName($0, side) }
-        let more = missing.count > 4 ? ", and \(missing.count - 4) more" : ""
-        lines.append(
-          style.paint(
-            " \(fault) never met \(missing.count) of \(states.count) states of the \(side.name): "
-              + names.joined(separator: ", ") + more, .faint))
-      }
+      let missing = encounters.missing(side, among: states)
+      if !states.isEmpty { lines.append(style.paint(reach(missing, states.count, side), .faint)) }
     }
     return lines
+  }
+
+  /// How many kinds the line names.
+  private static let worstKinds = 4
+
+  private static func reach(
+    _ missing: [(fault: String, states: [UInt16])], _ states: Int, _ side: Side
+  ) -> String {
+    let met = missing.map { (fault: $0.fault, count: states - $0.states.count) }
+    let reached = met.reduce(0) { $0 + $1.count }
+    var line =
+      " They met \(reached * 100 / (met.count * states)) % of the \(side.name)'s states"
+    // Sorting is stable: kinds with equal counts stay in the order of the catalog.
+    let worst = met.filter { $0.count < states }.sorted { $0.count < $1.count }
+    for (index, kind) in worst.prefix(worstKinds).enumerated() {
+      line += index == 0 ? ", fewest: " : ", "
+      line += "\(kind.fault) \(kind.count)" + (index == 0 ? " of \(states)" : "")
+    }
+    return line
   }
 }

@@ -26,6 +26,9 @@ public struct CampaignStatistics: Sendable {
   public var encounters = FaultEncounters()
 
   public init() {}
+
+  /// On average, rounded down.
+  public var eventsPerRun: UInt64 { executions == 0 ? 0 : events / executions }
 }
 
 /// Guards against vacuity: what never met cannot have been tested.

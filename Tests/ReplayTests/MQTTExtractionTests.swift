@@ -121,7 +121,27 @@ import Wire
     #expect(actions(history, of: phone).count == 2, "connect and subscribe")
     let pause = try #require(parameter("back-off-min", history))
     #expect(abs(Int64(pause) - 700_000_000) < 2_000_000)
-    #expect(parameter("back-off-max", history) == pause && parameter("jitter", history) == 0)
+    // One pause says nothing about the second.
+    #expect(parameter("back-off-max", history) == nil && parameter("jitter", history) == 0)
+    #expect(history.scenario.budget == StormBudget())
+  }
+
+  @Test func `a client that always waits as long may ask as often`() throws {
+    let capture = WrittenCapture()
+    capture.connect("phone", 0, at: .zero, keepAlive: 1)
+    capture.subscribe("t/#", 0, at: .milliseconds(1))
+    capture.connect("other", 1, at: .milliseconds(10))
+    capture.finish(.toClient, 0, at: .milliseconds(1_700))
+    capture.finish(.toServer, 0, at: .milliseconds(1_701))
+    capture.connect("phone", 2, at: .milliseconds(2_400), present: true, keepAlive: 1)
+    capture.finish(.toClient, 2, at: .milliseconds(3_700))
+    capture.finish(.toServer, 2, at: .milliseconds(3_701))
+    capture.connect("phone", 3, at: .milliseconds(4_400), present: true, keepAlive: 1)
+    let history = try #require(capture.end(at: .milliseconds(4_500)).first)
+    let pause = try #require(parameter("back-off-min", history))
+    #expect(parameter("back-off-max", history) == pause)
+    // 85 attempts in a minute, on top of what every device may do.
+    #expect(history.scenario.budget.connects == 30 + 85)
   }
 
   @Test func `a server that has forgotten a session it had to keep was restarted empty`() throws {

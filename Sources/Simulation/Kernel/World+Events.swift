@@ -88,7 +88,8 @@ extension World {
     later.deferred = true
     later.life = node.life
     node.waiting &+= 1
-    node.floor = at
+    // Others may wait longer already, and whatever comes next goes behind them all.
+    node.floor = max(node.floor, at)
     queue.push(later, at: at, order: later.place)
     return false
   }

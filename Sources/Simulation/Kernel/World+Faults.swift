@@ -91,6 +91,10 @@ extension World {
       .wrote(message, by: side, link: link, peerHadClosed: links[index].peerOver(at: side)),
       device: device, at: now, ledger: &record.ledger)
     resetFromMiddle(link, client: true, server: true)
+    // If the reset gets lost: what got out is never acknowledged, so TCP gives up in the end.
+    queue.push(
+      Event(.awaitAcknowledgement(by: side, attempt: .max), device: device, link: link),
+      at: now + path.userTimeout)
   }
 
   @inlinable

@@ -191,6 +191,13 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
         node: NodeID(device: index), device: device, identity: identities[index],
         scenario: scenario)
     }
+    // What is issued to one identity lives equally long on all its devices: what is taken back is
+    // known by when it ends.
+    for index in lifetimes.indices where lifetimes[index] != .forever {
+      for other in lifetimes.indices where identities[other] == identities[index] {
+        lifetimes[index] = min(lifetimes[index], lifetimes[other])
+      }
+    }
     hasCredentials = lifetimes.contains { $0 != .forever }
     let count = scenario.devices.count
     clients.removeLast(clients.count - count)

@@ -434,12 +434,21 @@ extension MQTTHistoryBuilder {
       list.append(Parameter("resubscribe", 1))
     }
     if let pause = progress.pauses.first {
-      // One pause, always the same, as the capture shows it.
       list.append(Parameter("back-off-min", max(pause.count, 1)))
-      list.append(Parameter("back-off-max", max(pause.count, 1)))
       list.append(Parameter("jitter", 0))
+      if progress.pauses.count > 1 { keepPace(of: pause, &list) }
     }
     return list.sortedAsKnown
+  }
+
+  /// The pause is always the same, as far as the capture shows. Such a device asks more often of a
+  /// server that is down than one that backs off, and that is no storm of the machine's making.
+  private mutating func keepPace(of pause: Nanoseconds, _ list: inout [Parameter]) {
+    list.append(Parameter("back-off-max", max(pause.count, 1)))
+    let budget = history.scenario.budget
+    let attempts = budget.per.count / max(pause.count, 1)
+    let connects = UInt64(StormBudget().connects) &+ attempts
+    history.scenario.budget.connects = max(budget.connects, UInt16(clamping: connects))
   }
 }
 

@@ -36,7 +36,7 @@ public struct MQTTBroker: ServerMachine {
     var exists = false
     /// The client has sent something since the session began, so it knows of it. A session whose
     /// CONNACK may have been lost is begun anew, or the client would never learn that the one
-    /// before it is gone.
+    /// before it is gone. DISCONNECT is no sign: it need not wait for CONNACK (MQTT §3.1.4).
     var isKnown = false
     var isVersion5 = false
     var link = MQTTBroker.noLink
@@ -275,7 +275,7 @@ public struct MQTTBroker: ServerMachine {
     }
     let identity = Int(connection.identity)
     sessions[identity].lastIn = clock.now
-    sessions[identity].isKnown = true
+    if message.type != .disconnect { sessions[identity].isKnown = true }
     switch message.type {
     case .publish: takePublish(message, of: identity, at: clock, into: &effects)
     case .puback, .pubcomp: settle(message, of: identity, at: clock, into: &effects)

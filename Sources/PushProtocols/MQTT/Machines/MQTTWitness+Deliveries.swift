@@ -132,7 +132,9 @@ extension MQTTWitness {
       releaseUnsent(message, identity: Int(view.identity), at: now, &ledger)
     case .disconnect:
       takeDisconnect(message, on: link)
-    case .connect, .connack, .pubrel, .subscribe, .suback, .unsuback, .pingreq, .pingresp, .auth:
+    case .connect:
+      links[Int(link.index)].connectArrived = true
+    case .connack, .pubrel, .subscribe, .suback, .unsuback, .pingreq, .pingresp, .auth:
       break  // The server's answer is what counts.
     }
   }

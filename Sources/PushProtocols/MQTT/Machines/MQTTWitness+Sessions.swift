@@ -75,6 +75,22 @@ extension MQTTWitness {
     removeAll(of: device, from: &upFlights)
   }
 
+  /// The server has read CONNECT and stopped before CONNACK: the clean start (MQTT-3.1.4-4) and the
+  /// new session expiry come first (MQTT-3.1.4-5), so they may have been carried out, or not.
+  private mutating func forgiveConnect(
+    on link: LinkID, at now: Instant, _ ledger: inout Ledger
+  ) {
+    let identity = Int(links[Int(link.index)].identity)
+    let connect = links[Int(link.index)].connect
+    guard sessions[identity].exists else { return }
+    let expiry = min(sessions[identity].expiry, expiry(of: connect))
+    if connect.flags.contains(.cleanStart) || expiry == .zero {
+      endSession(identity, as: .released, at: now, &ledger)
+    } else {
+      sessions[identity].expiry = expiry
+    }
+  }
+
   mutating func takeDisconnect(_ message: MQTTMessage, on link: LinkID) {
     let index = Int(link.index)
     if message.reason != MQTTReasonCode.disconnectWithWill.rawValue {
@@ -93,6 +109,9 @@ extension MQTTWitness {
     let index = Int(link.index)
     guard !links[index].serverOver else { return }
     links[index].serverOver = true
+    if links[index].connectArrived, !links[index].connackWritten {
+      forgiveConnect(on: link, at: now, &ledger)
+    }
     let identity = Int(links[index].identity)
     guard links[index].accepted, sessions[identity].link == link else { return }
     sessions[identity].link = Self.noLink

@@ -22,6 +22,7 @@ public struct MQTTWitness: Witness {
     var identity: UInt16 = 0
     var connect = MQTTMessage(.connect)
     var connectWritten = false
+    var connectArrived = false
     var connackWritten = false
     /// CONNACK with success; the server's half, then the client's.
     var accepted = false
