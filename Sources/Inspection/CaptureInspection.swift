@@ -55,13 +55,17 @@ public enum CaptureInspection {
   }
 
   /// The same with secrets, and with what the user knows of who speaks what.
+  ///
+  /// - Parameter keepsDeliveries: the record lists every delivery; else it counts them, and memory
+  ///   does not depend on the length of the capture.
   public static func inspect(
-    _ path: String, _ options: CaptureOptions
+    _ path: String, _ options: CaptureOptions, keepsDeliveries: Bool = true
   ) throws(InspectionError) -> InspectionRecord {
     let reading: UnwrappedCapture.Reading<CaptureObservers>
     do {
       reading = try UnwrappedCapture.read(path, options) { _ in
-        CaptureObservers(assigned: options.assignments.protocols)
+        CaptureObservers(
+          assigned: options.assignments.protocols, keepsDeliveries: keepsDeliveries)
       }
     } catch {
       throw .capture(error)

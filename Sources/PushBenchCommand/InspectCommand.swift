@@ -36,7 +36,8 @@ struct InspectCommand: ParsableCommand {
     }
     for path in captures {
       do {
-        let inspection = try CaptureInspection.inspect(path, options)
+        let inspection = try CaptureInspection.inspect(
+          path, options, keepsDeliveries: format == .json)
         inspections.append(inspection)
         if inspection.hasViolations { worst = max(worst, 1) }
         if let damage = inspection.capture.damage { complain("\(path): \(damage).", 65) }

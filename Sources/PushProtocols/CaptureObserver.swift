@@ -43,8 +43,11 @@ public protocol CaptureObserver: ConnectionSink {
 public final class RecordNumbers {
   private var sessions: UInt32 = 0
   private var deliveries: UInt32 = 0
+  /// Every delivery is to be listed at the end; else they are counted, and memory does not depend
+  /// on how many there are.
+  public let keepsDeliveries: Bool
 
-  public init() {}
+  public init(keepsDeliveries: Bool = true) { self.keepsDeliveries = keepsDeliveries }
 
   public func nextSession() -> SessionID {
     sessions += 1

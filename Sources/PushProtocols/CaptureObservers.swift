@@ -16,7 +16,7 @@ public final class CaptureObservers: ConnectionSink {
   }
 
   private var observers: [any CaptureObserver]
-  private var routes: [ConnectionID: Route] = [:]
+  private var routes = ConnectionTable<Route>()
   private var leftOut: [UnrecognisedConnections] = []
 
   /// Observers by the ports that a user said are theirs.
@@ -24,10 +24,12 @@ public final class CaptureObservers: ConnectionSink {
 
   /// - Parameter assigned: names in the catalog, by port: connections that are claimed whatever
   ///   they look like.
+  /// - Parameter keepsDeliveries: the observation lists every delivery; else it counts them.
   public init(
-    _ catalog: [ObservedProtocol] = ObservationCatalog.all, assigned: [UInt16: String] = [:]
+    _ catalog: [ObservedProtocol] = ObservationCatalog.all, assigned: [UInt16: String] = [:],
+    keepsDeliveries: Bool = true
   ) {
-    let numbers = RecordNumbers()
+    let numbers = RecordNumbers(keepsDeliveries: keepsDeliveries)
     observers = catalog.map { $0.makeObserver(numbers) }
     self.assigned = assigned.compactMapValues { name in catalog.firstIndex { $0.name == name } }
   }
@@ -45,7 +47,7 @@ public final class CaptureObservers: ConnectionSink {
       unsafe waiting.append(event, bytes: bytes, at: moment)
       routes[connection] = decide(waiting, connection)
     }
-    if case .ended = event { routes[connection] = nil }
+    if case .ended = event { routes.remove(connection) }
   }
 
   private func decide(_ waiting: Waiting, _ connection: ConnectionID) -> Route {
@@ -86,9 +88,8 @@ public final class CaptureObservers: ConnectionSink {
 
   /// The capture is over: what every observer learned, and the connections that nobody claimed.
   public func finish(at end: Moment) -> (CaptureObservation, [UnrecognisedConnections]) {
-    // Connections that the capture did not say were over. In the order of their numbers, because a
-    // dictionary has none.
-    for connection in routes.keys.sorted() {
+    // Connections that the capture did not say were over.
+    for connection in routes.keysInOrder {
       guard case .undecided(let waiting)? = routes[connection] else { continue }
       waiting.opening.isComplete = true
       routes[connection] = decide(waiting, connection)
@@ -98,6 +99,7 @@ public final class CaptureObservers: ConnectionSink {
       let one = observer.finish(at: end)
       all.sessions += one.sessions
       all.deliveries += one.deliveries
+      all.tallies += one.tallies
       all.findings += one.findings
       all.warnings += one.warnings
     }

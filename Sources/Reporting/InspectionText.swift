@@ -10,10 +10,12 @@ public struct InspectionText {
 
   private let style: TerminalStyle
   private let inspection: InspectionRecord
+  private let rows: [Row]
   private var lines: [String] = []
 
   private init(_ inspection: InspectionRecord, _ style: TerminalStyle) {
     self.inspection = inspection
+    rows = Self.rows(inspection.observation)
     self.style = style
   }
 
@@ -66,41 +68,40 @@ public struct InspectionText {
     var subscriber: String
     var sessions = 0
     var atMostOnce: UInt64 = 0
-    var redelivered = 0
-    var counts: [DeliveryState: Int] = [:]
-    var deliveries = 0
+    var tally: DeliveryTally
+
+    init(_ subscriber: String) {
+      self.subscriber = subscriber
+      tally = DeliveryTally(subscriber: subscriber)
+    }
   }
 
   /// Who subscribed or was sent something, in the order of the capture.
-  private var rows: [Row] {
+  private static func rows(_ observation: CaptureObservation) -> [Row] {
     var rows: [Row] = []
     var index: [String: Int] = [:]
     func row(_ subscriber: String) -> Int {
       if let known = index[subscriber] { return known }
       index[subscriber] = rows.count
-      rows.append(Row(subscriber: subscriber))
+      rows.append(Row(subscriber))
       return rows.count - 1
     }
-    for session in inspection.observation.sessions where session.receives {
+    for session in observation.sessions where session.receives {
       let at = row(session.subscriber)
       rows[at].sessions += 1
       rows[at].atMostOnce += UInt64(session.sentAtMostOnce)
     }
-    for delivery in inspection.observation.deliveries {
-      let at = row(delivery.subscriber)
-      rows[at].deliveries += 1
-      rows[at].counts[delivery.state, default: 0] += 1
-      if delivery.state == .acknowledged, delivery.attempts > 1 { rows[at].redelivered += 1 }
-    }
+    let tallies =
+      observation.tallies.isEmpty ? DeliveryTally.of(observation.deliveries) : observation.tallies
+    for tally in tallies { rows[row(tally.subscriber)].tally = tally }
     return rows
   }
 
   private mutating func subscribers() {
-    let rows = rows
     if rows.isEmpty { return }
     let always: [DeliveryState] = [.acknowledged, .pending, .lost, .ghost]
     let states = DeliveryState.allCases.filter { state in
-      always.contains(state) || rows.contains { $0.counts[state] != nil }
+      always.contains(state) || rows.contains { $0.tally[state] > 0 }
     }
     let hasAtMostOnce = rows.contains { $0.atMostOnce > 0 }
     var columns: [TerminalTable.Column] = [
@@ -114,12 +115,12 @@ public struct InspectionText {
     var table = TerminalTable(columns)
     for row in rows {
       var cells: [TerminalTable.Cell] = [
-        .init(row.subscriber), .init(row.sessions), .init(row.deliveries),
+        .init(row.subscriber), .init(row.sessions), .init(row.tally.total),
       ]
       for state in states {
-        let count = row.counts[state] ?? 0
+        let count = row.tally[state]
         cells.append(.init(count, count == 0 ? nil : ink(state)))
-        if state == .acknowledged { cells.append(.init(row.redelivered)) }
+        if state == .acknowledged { cells.append(.init(row.tally.redelivered)) }
       }
       if hasAtMostOnce { cells.append(.init(row.atMostOnce)) }
       table.append(cells)
@@ -214,18 +215,15 @@ public struct InspectionText {
 
   private mutating func notes() {
     var notes: [String] = []
-    for row in rows where row.counts[.pending] != nil {
-      let count = row.counts[.pending]!
+    for row in rows where row.tally[.pending] > 0 {
+      let count = row.tally[.pending]
       notes.append(
         "\(TerminalNumber.counted(count, "delivery", "deliveries")) to \(row.subscriber) "
           + "\(count == 1 ? "was" : "were") still owed when the capture ended.")
     }
-    for row in rows where row.counts[.rejected] != nil {
-      let first = inspection.observation.deliveries.first {
-        $0.subscriber == row.subscriber && $0.state == .rejected
-      }
-      let count = TerminalNumber.counted(row.counts[.rejected]!, "delivery", "deliveries")
-      notes.append("\(count) to \(row.subscriber) rejected: \(first?.reason ?? "").")
+    for row in rows where row.tally[.rejected] > 0 {
+      let count = TerminalNumber.counted(row.tally[.rejected], "delivery", "deliveries")
+      notes.append("\(count) to \(row.subscriber) rejected: \(row.tally.rejection).")
     }
     for session in inspection.observation.sessions where !session.isIdentified {
       if session.evidenceMissing.isEmpty { continue }

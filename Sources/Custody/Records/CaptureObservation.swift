@@ -4,8 +4,10 @@ public import Timeline
 public struct CaptureObservation: Hashable, Sendable {
   /// In the order of their numbers.
   public var sessions: [SessionRecord] = []
-  /// In the order of their numbers.
+  /// In the order of their numbers; empty when they were to be counted only.
   public var deliveries: [DeliveryRecord] = []
+  /// How they ended, in the order of each subscriber's first one.
+  public var tallies: [DeliveryTally] = []
   /// Violations first, then what could not be decided, then stories that ended well; each in the
   /// order of the capture.
   public var findings: [FindingRecord] = []

@@ -13,11 +13,13 @@ public final class MQTTCaptureObserver: CaptureObserver {
   /// By the server's address.
   private var brokers: [Endpoint: MQTTObservedServer] = [:]
   private var brokersInOrder: [MQTTObservedServer] = []
-  private var conversations: [ConnectionID: MQTTConversation] = [:]
+  private var conversations = ConnectionTable<MQTTConversation>()
 
-  /// Settled deliveries stay here until the end, because a report lists them. What counts only and
-  /// lets go would replace `commit` and `records`, nothing else.
+  private var books: MQTTDeliveryBooks
+  /// The deliveries in question when the capture is over.
   private(set) var deliveries: [MQTTDelivery] = []
+  private var remembered = MQTTAcknowledgedMemory()
+  private var topics = MQTTTopicMemory()
   private(set) var closed: [MQTTConversation] = []
   var stillOpen: [MQTTConversation] = []
   var violations = MQTTViolationLog()
@@ -27,7 +29,10 @@ public final class MQTTCaptureObserver: CaptureObserver {
   /// The latest packet of any connection.
   private(set) var now = Moment(time: .start, frame: 0)
 
-  public init(numbers: RecordNumbers) { self.numbers = numbers }
+  public init(numbers: RecordNumbers) {
+    self.numbers = numbers
+    books = MQTTDeliveryBooks(keepsAll: numbers.keepsDeliveries)
+  }
 
   public func recognise(_ opening: ConnectionOpening) -> Recognition {
     MQTTRecognition.judge(opening)
@@ -74,7 +79,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     if !conversation.evidenceMissing.isEmpty {
       violations.forget(conversation.record.id)
     }
-    conversations[conversation.connection] = nil
+    conversations.remove(conversation.connection)
     closed.append(conversation)
   }
 
@@ -86,24 +91,35 @@ public final class MQTTCaptureObserver: CaptureObserver {
     warnings.append(WarningRecord(frame: moment.frame, text))
   }
 
+  // MARK: Deliveries
+
+  func tally(for subscriber: String) -> Int { books.tally(for: subscriber) }
+
   /// From now on the delivery belongs in the report.
   func commit(_ delivery: MQTTDelivery) {
     if delivery.isReported { return }
     delivery.isReported = true
-    delivery.record.id = numbers.nextDelivery()
-    deliveries.append(delivery)
+    delivery.id = numbers.nextDelivery()
+    books.add(delivery)
   }
 
-  /// What servers sent that no publisher of this capture gave them.
-  var unexplained: [(delivery: MQTTDelivery, subscriber: MQTTSubscriber)] = []
+  /// A delivery that had ended goes on.
+  func takeBack(_ delivery: MQTTDelivery) { books.takeBack(delivery) }
+
+  func groups(_ state: DeliveryState) -> [MQTTDeliveryGroup] { books.groups(state) }
+
+  func remember(_ delivery: MQTTDelivery, acknowledgedBy subscriber: MQTTSubscriber) {
+    remembered.add(delivery, subscriber)
+  }
+
+  func topicText(_ bytes: RawSpan) -> String { topics.text(bytes) }
 
   public func finish(at end: Moment) -> CaptureObservation {
     if end.time > now.time { now = end }
-    for connection in conversations.keys.sorted() {
-      conversations[connection]?.finish(.captureOver, at: now)
-    }
+    for conversation in conversations.valuesInOrder { conversation.finish(.captureOver, at: now) }
     let judge = MQTTJudge(self)
     for broker in brokersInOrder { judge.settle(broker.receivers) }
+    deliveries = books.conclude()
     var observation = CaptureObservation()
     observation.sessions = closed.map { conversation in
       var record = conversation.record
@@ -114,11 +130,33 @@ public final class MQTTCaptureObserver: CaptureObserver {
       return record
     }
     observation.sessions.sort { $0.id < $1.id }
-    observation.deliveries = deliveries.map { delivery in
-      delivery.recordInOrder
-    }
+    observation.tallies = books.tallies
+    if books.keepsAll { observation.deliveries = deliveries.map(\.record) }
     observation.findings = judge.findings()
     observation.warnings = warnings
     return observation
+  }
+}
+
+/// The deliveries that were acknowledged of late, so that a repetition is known when it comes.
+///
+/// One line for all subscribers: few of them are remembered for long, many for shortly.
+struct MQTTAcknowledgedMemory {
+  private static let limit = 1 << 15
+  private var line: [(delivery: MQTTDelivery, subscriber: MQTTSubscriber)] = []
+  private var next = 0
+
+  mutating func add(_ delivery: MQTTDelivery, _ subscriber: MQTTSubscriber) {
+    subscriber.lastAcknowledged[delivery.packetID] = delivery
+    if line.count < Self.limit {
+      line.append((delivery, subscriber))
+      return
+    }
+    let (oldest, owner) = line[next]
+    if owner.lastAcknowledged[oldest.packetID] === oldest {
+      owner.lastAcknowledged.remove(oldest.packetID)
+    }
+    line[next] = (delivery, subscriber)
+    next = (next + 1) & (Self.limit - 1)
   }
 }

@@ -5,11 +5,8 @@ import Wire
 /// What the client sends.
 extension MQTTConversation {
   func receiveFromClient(_ seen: MQTTSeenPacket) {
-    silence.heard(at: seen.moment, end: seen.end)
     checkFirstPacket(seen)
-    if let client, client.how == .saidGoodbye {
-      violate(.packetAfterDisconnect, "\(seen.packet.type.name) after DISCONNECT", at: seen.moment)
-    }
+    noteClientPacket(seen.packet.type, end: seen.end, at: seen.moment)
     if case .connect(let packet) = seen.packet {
       receive(packet, at: seen.moment)
       return
@@ -22,12 +19,21 @@ extension MQTTConversation {
     follow(seen)
   }
 
+  /// What any packet of the client shows.
+  func noteClientPacket(_ type: MQTTPacketType, end: UInt64, at moment: Moment) {
+    silence.heard(at: moment, end: end)
+    if let client, client.how == .saidGoodbye {
+      violate(.packetAfterDisconnect, "\(type.name) after DISCONNECT", at: moment)
+    }
+  }
+
   static var beforeConnackLimit: Int { 4096 }
 
   func follow(_ seen: MQTTSeenPacket) {
     let moment = seen.moment
     switch seen.packet {
-    case .publish(let packet): receiveSubmission(packet, size: seen.size, at: moment)
+    case .publish(let packet):
+      receiveSubmission(MQTTSeenPublish(packet), size: seen.size, at: moment)
     case .puback(let packet): receiveAnswer(.puback, packet, end: seen.end, at: moment)
     case .pubrec(let packet): receiveAnswer(.pubrec, packet, end: seen.end, at: moment)
     case .pubcomp(let packet): receiveAnswer(.pubcomp, packet, end: seen.end, at: moment)
@@ -100,7 +106,7 @@ extension MQTTConversation {
 
   // MARK: Publishing
 
-  private func receiveSubmission(_ packet: MQTTPublish, size: UInt64, at moment: Moment) {
+  func receiveSubmission(_ packet: MQTTSeenPublish, size: UInt64, at moment: Moment) {
     let topic = resolve(packet, .toServer, at: moment)
     guard packet.qos > .atMostOnce, let id = packet.packetID else {
       record.submittedAtMostOnce += 1
@@ -138,15 +144,15 @@ extension MQTTConversation {
     }
   }
 
-  private func receiveRelease(_ packet: MQTTAcknowledgement, at moment: Moment) {
+  func receiveRelease(_ packet: MQTTAcknowledgement, at moment: Moment) {
     guard let publication = subscriber?.published[packet.packetID] else { return }
     if publication.released == nil { publication.released = moment }
   }
 
   /// The topic of a PUBLISH, by its alias if it has none (5.0 §3.3.2.3.4); empty when the capture
   /// does not show what the alias stands for.
-  func resolve(_ packet: MQTTPublish, _ direction: Direction, at moment: Moment) -> String {
-    guard let alias = packet.properties.topicAlias, alias != 0 else { return packet.topic }
+  func resolve(_ packet: MQTTSeenPublish, _ direction: Direction, at moment: Moment) -> String {
+    guard let alias = packet.topicAlias, alias != 0 else { return packet.topic }
     let index = Int(direction.rawValue)
     let limit = direction == .toServer ? serverTopicAliasMaximum : clientTopicAliasMaximum
     if alias > limit, connect != nil, connack != nil {

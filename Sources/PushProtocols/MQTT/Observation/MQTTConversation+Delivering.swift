@@ -5,11 +5,11 @@ import Wire
 /// What the server sends to a subscriber, and how the subscriber answers.
 extension MQTTConversation {
   /// A PUBLISH from the server.
-  func receiveDelivery(_ packet: MQTTPublish, size: UInt64, end: UInt64, at moment: Moment) {
+  func receiveDelivery(_ packet: MQTTSeenPublish, end: UInt64, at moment: Moment) {
     guard let subscriber else { return }
     let topic = resolve(packet, .toClient, at: moment)
     record.receives = true
-    let content = MQTTContent(packet.payload)
+    let content = packet.content
     guard packet.qos > .atMostOnce, let id = packet.packetID else {
       record.sentAtMostOnce += 1
       subscriber.sentWithoutPromise(
@@ -33,7 +33,7 @@ extension MQTTConversation {
     delivery.packetID = id
     delivery.lastSent = moment
     delivery.lastConversation = self
-    subscriber.inFlight[id] = delivery
+    if known !== delivery { subscriber.inFlight[id] = delivery }
     noteInFlight(delivery, id, at: moment)
     awaitTransport(delivery, end: end)
     if let early = takeEarlyAnswer(to: id, .toServer, notBefore: moment) {
@@ -42,11 +42,13 @@ extension MQTTConversation {
   }
 
   private func noteInFlight(_ delivery: MQTTDelivery, _ id: UInt16, at moment: Moment) {
-    delivery.record.attempts += 1
-    if inFlightHere[id] !== delivery { record.sent += 1 }
-    inFlightHere[id] = delivery
+    delivery.attempts += 1
+    if inFlightHere[id] !== delivery {
+      record.sent += 1
+      inFlightHere[id] = delivery
+    }
     sends += 1
-    sendOrder[id] = sends
+    delivery.sendOrder = sends
     if inFlightHere.count > clientReceiveMaximum, evidenceMissing.isEmpty {
       violate(
         .serverOverReceiveMaximum,
@@ -57,7 +59,7 @@ extension MQTTConversation {
 
   /// The server sends a delivery again that is in flight.
   private func repeated(
-    _ delivery: MQTTDelivery, _ packet: MQTTPublish, _ id: UInt16, at moment: Moment
+    _ delivery: MQTTDelivery, _ packet: MQTTSeenPublish, _ id: UInt16, at moment: Moment
   ) {
     let isSameConnection = delivery.lastConversation === self
     let canJudge = evidenceMissing.isEmpty && delivery.taint.isEmpty
@@ -85,10 +87,11 @@ extension MQTTConversation {
     _ delivery: MQTTDelivery, _ id: UInt16, at moment: Moment
   ) {
     record.redelivered += 1
-    subscriber?.lastAcknowledged[id] = nil
+    observer.takeBack(delivery)
+    subscriber?.lastAcknowledged.remove(id)
     delivery.note(
       .redelivered, moment, in: record.id, holder: .server, "DUP, although acknowledged")
-    if delivery.qos == .exactlyOnce, delivery.record.state == .acknowledged,
+    if delivery.qos == .exactlyOnce, delivery.state == .acknowledged,
       evidenceMissing.isEmpty, delivery.taint.isEmpty
     {
       observer.repeatedExactlyOnce.append((delivery, moment, record.id))
@@ -97,7 +100,7 @@ extension MQTTConversation {
 
   /// Another message has the identifier of one that is in flight.
   private func reused(_ id: UInt16, of delivery: MQTTDelivery, at moment: Moment) {
-    subscriber?.inFlight[id] = nil
+    subscriber?.inFlight.remove(id)
     guard evidenceMissing.isEmpty, delivery.taint.isEmpty, !delivery.isDoubtful else {
       if delivery.taint.isEmpty { delivery.taint = evidenceMissing }
       return
@@ -105,11 +108,13 @@ extension MQTTConversation {
     violate(
       .serverIdentifierInUse, "PUBLISH with id \(id) of a delivery in flight", at: moment)
     delivery.replaced = (moment, self)
+    delivery.settleReplaced()
+    subscriber?.oneSettled()
   }
 
   /// A delivery that has not been sent before, as far as the capture shows.
   private func first(
-    _ packet: MQTTPublish, _ id: UInt16, topic: String, content: MQTTContent, at moment: Moment
+    _ packet: MQTTSeenPublish, _ id: UInt16, topic: String, content: MQTTContent, at moment: Moment
   ) -> MQTTDelivery {
     let subscriber = subscriber!
     let waiting =
@@ -119,28 +124,27 @@ extension MQTTConversation {
       waiting
       ?? MQTTDelivery(
         publication: nil, topic: topic, content: content, qos: packet.qos, claim: .possible,
-        subscriber: subscriber.name)
+        subscriber: subscriber.name, tally: subscriber.tally)
     if waiting == nil {
+      delivery.phase = .sent
       subscriber.append(delivery)
       becomeReceiver()
-      if !packet.retain, !packet.duplicate { observer.unexplained.append((delivery, subscriber)) }
     }
     if let publication = delivery.publication { checkTiming(of: publication, at: moment) }
     if let waiting, waiting.claim == .owed { checkQoS(packet, waiting, at: moment) }
     delivery.qos = packet.qos
-    delivery.record.quality = DeliveryQuality(packet.qos)
     delivery.phase = .sent
     delivery.firstSent = moment
     delivery.overtaken = nil
     delivery.ignored = nil
     if delivery.taint.isEmpty { delivery.taint = evidenceMissing }
     observer.commit(delivery)
-    var notes: [String] = []
-    if packet.retain { notes.append("retained") }
-    if packet.duplicate { notes.append("DUP: its first sending is not in the capture") }
-    if packet.duplicate { record.redelivered += 1 }
-    delivery.note(
-      .sent, moment, in: record.id, holder: .server, notes.joined(separator: ", "))
+    var remark = packet.retain ? "retained" : ""
+    if packet.duplicate {
+      remark += (packet.retain ? ", " : "") + "DUP: its first sending is not in the capture"
+      record.redelivered += 1
+    }
+    delivery.note(.sent, moment, in: record.id, holder: .server, remark)
     subscriber.overtake(by: delivery, on: self, at: moment)
     subscriber.passOver(on: self, at: moment)
     return delivery
@@ -155,7 +159,7 @@ extension MQTTConversation {
     }
   }
 
-  private func checkQoS(_ packet: MQTTPublish, _ waiting: MQTTDelivery, at moment: Moment) {
+  private func checkQoS(_ packet: MQTTSeenPublish, _ waiting: MQTTDelivery, at moment: Moment) {
     guard evidenceMissing.isEmpty, let subscriber, subscriber.state.knowledge == .complete,
       subscriber.matchingSubscriptions(waiting.topic) == 1
     else { return }
@@ -192,7 +196,7 @@ extension MQTTConversation {
       }
       return
     }
-    checkOrder(type, id, at: moment)
+    checkOrder(type, delivery, id, at: moment)
     if packet.reasonCode.isFailure, type != .pubcomp {
       let reason = packet.reasonCode.name(in: type, version: version)
       settle(delivery, id, .rejected, "the subscriber refused it: \(reason)", at: moment)
@@ -209,9 +213,8 @@ extension MQTTConversation {
     delivery.acknowledgedIn = record.id
     delivery.note(.acknowledged, moment, in: record.id, holder: .nobody, type.name)
     unconfirmed.append((end, delivery, true))
-    subscriber.lastAcknowledged[id] = delivery
+    observer.remember(delivery, acknowledgedBy: subscriber)
     settle(delivery, id, .acknowledged, "", at: moment)
-    delivery.record.lateness = delivery.lateness
   }
 
   private static var earlyAnswerLimit: Int { 4096 }
@@ -260,7 +263,7 @@ extension MQTTConversation {
     let delivery = MQTTDelivery(
       publication: nil, topic: "", content: MQTTContent([]),
       qos: type == .pubrec ? .exactlyOnce : .atLeastOnce, claim: .possible,
-      subscriber: subscriber.name)
+      subscriber: subscriber.name, tally: subscriber.tally)
     observer.commit(delivery)
     delivery.packetID = id
     delivery.acknowledgedAt = moment
@@ -274,17 +277,20 @@ extension MQTTConversation {
     at moment: Moment
   ) {
     delivery.settle(state, reason)
-    if inFlightHere.removeValue(forKey: id) != nil {
+    if inFlightHere.remove(id) {
       record.acknowledged += 1
       if inFlightHere.isEmpty { idleSince = moment }
     }
-    subscriber?.inFlight[id] = nil
+    subscriber?.inFlight.remove(id)
     subscriber?.oneSettled()
   }
 
   /// Answers follow the order in which the PUBLISHes came (MQTT-4.6.0-2, -3).
-  private func checkOrder(_ type: MQTTPacketType, _ id: UInt16, at moment: Moment) {
-    guard let order = sendOrder[id], evidenceMissing.isEmpty else { return }
+  private func checkOrder(
+    _ type: MQTTPacketType, _ delivery: MQTTDelivery, _ id: UInt16, at moment: Moment
+  ) {
+    let order = delivery.sendOrder
+    guard order > 0, delivery.lastConversation === self, evidenceMissing.isEmpty else { return }
     switch type {
     case .puback:
       if order < lastPubackOrder { violate(.pubackOrder, "PUBACK id \(id)", at: moment) }
@@ -306,6 +312,7 @@ extension MQTTConversation {
     delivery.isDoubtful = false
     delivery.passedOver = nil
     let again = delivery.lastConversation !== self
+    if again { delivery.sendOrder = 0 }
     delivery.lastConversation = self
     if inFlightHere[packet.packetID] == nil, again {
       inFlightHere[packet.packetID] = delivery

@@ -76,12 +76,13 @@ extension MQTTConversation {
     guard let idleSince, let lastServerBytes, inFlightHere.isEmpty, evidenceMissing.isEmpty,
       !isClientFull
     else { return }
+    let since = max(idleSince.time, lastServerBytes.time)
+    if moment.time - since < MQTTJudge.idleFor { return }
     var until = moment
     for end in [client?.moment, server?.moment, takenOver].compactMap({ $0 })
     where end.time < until.time {
       until = end
     }
-    let since = max(idleSince.time, lastServerBytes.time)
     if until.time - since < MQTTJudge.idleFor { return }
     subscriber?.ignore(since: since, until: until, in: record.id)
   }
@@ -115,9 +116,7 @@ extension MQTTConversation {
     } else {
       broker.left(self, at: moment)
     }
-    inFlightHere = [:]
-    publishedHere = [:]
-    sendOrder = [:]
+    letGo()
     observer.close(self)
   }
 
@@ -132,9 +131,10 @@ extension MQTTConversation {
         .unconfirmedAcknowledgement, moment, in: record.id, holder: .server,
         "TCP did not confirm it before the connection ended")
       if wasComplete {
+        observer.takeBack(delivery)
         delivery.phase = .sent
         record.acknowledged -= min(1, record.acknowledged)
-        subscriber?.lastAcknowledged[id] = nil
+        subscriber?.lastAcknowledged.remove(id)
         if subscriber?.inFlight[id] == nil { subscriber?.inFlight[id] = delivery }
         subscriber?.reopen(delivery)
       }

@@ -6,12 +6,12 @@ import Wire
 extension MQTTConversation {
   func receiveFromServer(_ seen: MQTTSeenPacket) {
     let moment = seen.moment
-    lastServerPacket = moment
-    silence.serverActed(.sent, at: moment)
+    noteServerPacket(at: moment)
     checkBeforeConnack(seen)
     switch seen.packet {
     case .connack(let packet): receive(packet, at: moment)
-    case .publish(let packet): receiveDelivery(packet, size: seen.size, end: seen.end, at: moment)
+    case .publish(let packet):
+      receiveDelivery(MQTTSeenPublish(packet), end: seen.end, at: moment)
     case .puback(let packet): receiveAcceptance(.puback, packet, at: moment)
     case .pubrec(let packet): receiveAcceptance(.pubrec, packet, at: moment)
     case .pubcomp(let packet): receiveCompletion(packet, at: moment)
@@ -23,6 +23,12 @@ extension MQTTConversation {
     case .auth: break
     case .connect, .subscribe, .unsubscribe, .pingreq: break  // The codec names the culprit.
     }
+  }
+
+  /// What any packet of the server shows.
+  func noteServerPacket(at moment: Moment) {
+    lastServerPacket = moment
+    silence.serverActed(.sent, at: moment)
   }
 
   private func checkBeforeConnack(_ seen: MQTTSeenPacket) {
@@ -96,7 +102,8 @@ extension MQTTConversation {
       evidenceMissing = "the capture began in the middle of the connection"
     }
     silence.isUnjudgeable = true
-    let anonymous = MQTTSubscriber(name: name, isIdentified: false)
+    let anonymous = MQTTSubscriber(
+      name: name, isIdentified: false, tally: observer.tally(for: name))
     anonymous.state.knowledge = .partial
     anonymous.conversation = self
     anonymous.evidenceMissing = evidenceMissing
@@ -183,12 +190,12 @@ extension MQTTConversation {
     if type == .puback || isRefused { finishSubmission(id) }
   }
 
-  private func receiveCompletion(_ packet: MQTTAcknowledgement, at moment: Moment) {
+  func receiveCompletion(_ packet: MQTTAcknowledgement, at moment: Moment) {
     finishSubmission(packet.packetID)
   }
 
   private func finishSubmission(_ id: UInt16) {
-    subscriber?.published[id] = nil
-    publishedHere[id] = nil
+    subscriber?.published.remove(id)
+    publishedHere.remove(id)
   }
 }

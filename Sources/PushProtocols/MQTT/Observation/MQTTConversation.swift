@@ -63,13 +63,12 @@ final class MQTTConversation {
   /// PINGREQs that wait for an answer.
   var unansweredPings: [Moment] = []
   /// QoS > 0 from the client, sent on this connection and not finished.
-  var publishedHere: [UInt16: MQTTPublication] = [:]
+  var publishedHere = MQTTPacketIDTable<MQTTPublication>()
   /// QoS > 0 to the client, sent on this connection and not finished, by identifier.
-  var inFlightHere: [UInt16: MQTTDelivery] = [:]
+  var inFlightHere = MQTTPacketIDTable<MQTTDelivery>()
   /// In flight when this connection resumed the session state.
   var inherited: [MQTTDelivery] = []
-  /// Deliveries of this connection in the order of their sending, for the order of answers.
-  var sendOrder: [UInt16: UInt64] = [:]
+  /// Deliveries are numbered in the order of their sending, for the order of answers.
   var sends: UInt64 = 0
   var lastPubackOrder: UInt64 = 0
   var lastPubrecOrder: UInt64 = 0
@@ -158,6 +157,10 @@ final class MQTTConversation {
     }
     transport.sent(direction, upTo: offset + UInt64(bytes.count))
     if isUnreadable[index] { return }
+    if framers[index].isAtBoundary {
+      unsafe readPackets(bytes.bytes, direction, index, at: moment)
+      return
+    }
     // Taken out while it is read, so that packets may be followed up meanwhile.
     var framer = MQTTFramer()
     swap(&framer, &framers[index])
@@ -173,14 +176,14 @@ final class MQTTConversation {
         }
       }
       if framer.isSynchronised {
-        try framer.read(segment) { decode($0, $1, direction, at: moment) }
+        try framer.read(segment) { decode($0.end, $1, direction, at: moment) }
         return
       }
       framer.append(segment)
       if framer.resynchronise(version: version, direction: direction, minimumPackets: 2) == nil {
         return
       }
-      try framer.read([]) { decode($0, $1, direction, at: moment) }
+      try framer.read([]) { decode($0.end, $1, direction, at: moment) }
     } catch {
       if framer.skipOversizedPacket() { return }
       isUnreadable[index] = true
@@ -188,20 +191,47 @@ final class MQTTConversation {
     }
   }
 
+  /// Nearly every segment begins and ends with a packet: those are read where they lie, and the
+  /// framer only learns how many bytes went by.
+  private func readPackets(
+    _ segment: RawSpan, _ direction: Direction, _ index: Int, at moment: Moment
+  ) {
+    let start = framers[index].offset
+    var position = 0
+    while let length = MQTTFramer.wholePacket(segment, at: position) {
+      decode(
+        start + UInt64(position + length), segment.extracting(position..<position + length),
+        direction, at: moment)
+      position += length
+    }
+    framers[index].pass(position)
+    if position == segment.byteCount { return }
+    do {
+      try framers[index].read(segment.extracting(position..<segment.byteCount)) { _, _ in
+        preconditionFailure("a whole packet was passed over")
+      }
+    } catch {
+      if framers[index].skipOversizedPacket() { return }
+      isUnreadable[index] = true
+      reportUnreadable(error, direction, at: moment)
+    }
+  }
+
+  /// - Parameter end: the stream offset behind the packet.
   private func decode(
-    _ frame: MQTTFrame, _ bytes: RawSpan, _ direction: Direction, at moment: Moment
+    _ end: UInt64, _ bytes: RawSpan, _ direction: Direction, at moment: Moment
   ) {
     do {
+      if subscriber != nil, version != .unknown, sawFirstClientPacket || direction == .toClient,
+        try decodeUsual(bytes, direction, end: end, at: moment)
+      {
+        return
+      }
       let decoded = try MQTTPacket.decode(bytes, version: version, direction: direction)
       if version == .unknown, decoded.version != .unknown { adopt(decoded.version) }
-      for violation in decoded.violations {
-        observer.violations.add(
-          violation.statement, rule: violation.text,
-          detail: "\(decoded.packet.type.name) \(sender(direction)): \(violation.text)",
-          session: record.id, at: moment)
-      }
+      note(decoded.violations, of: decoded.packet.type, direction, at: moment)
       let seen = MQTTSeenPacket(
-        packet: decoded.packet, end: frame.end, size: UInt64(frame.length), moment: moment)
+        packet: decoded.packet, end: end, size: UInt64(bytes.byteCount), moment: moment)
       switch direction {
       case .toServer: receiveFromClient(seen)
       case .toClient: receiveFromServer(seen)
@@ -210,6 +240,75 @@ final class MQTTConversation {
       reportUnreadable(error, direction, at: moment)
       // Its length is known, so the packets after it can still be read; what it said can't.
       subscriber?.taint("a packet could not be read")
+    }
+  }
+
+  /// Reads what nearly all packets of a long connection are, without copying anything out; `false`
+  /// when it is something else.
+  private func decodeUsual(
+    _ bytes: RawSpan, _ direction: Direction, end: UInt64, at moment: Moment
+  ) throws(DecodeError) -> Bool {
+    let first = unsafe bytes.unsafeLoad(fromByteOffset: 0, as: UInt8.self)
+    if first >> 4 == MQTTPacketType.publish.rawValue {
+      var violations: [MQTTViolation] = []
+      let view = try MQTTPublishView(
+        decoding: bytes, version: version, direction: direction, violations: &violations)
+      if !violations.isEmpty { note(violations, of: .publish, direction, at: moment) }
+      let topic = observer.topicText(bytes.extracting(view.topic))
+      let publish = MQTTSeenPublish(view, in: bytes, topic: topic)
+      let size = UInt64(bytes.byteCount)
+      if direction == .toServer {
+        noteClientPacket(.publish, end: end, at: moment)
+        receiveSubmission(publish, size: size, at: moment)
+      } else {
+        noteServerPacket(at: moment)
+        receiveDelivery(publish, end: end, at: moment)
+      }
+      return true
+    }
+    guard bytes.byteCount == 4, let type = Self.plainAnswer(first) else { return false }
+    let id = unsafe UInt16(
+      bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 2, as: UInt16.self))
+    if id == 0 { return false }
+    let packet = MQTTAcknowledgement(packetID: id)
+    if direction == .toServer {
+      noteClientPacket(type, end: end, at: moment)
+      if type == .pubrel {
+        receiveRelease(packet, at: moment)
+      } else {
+        receiveAnswer(type, packet, end: end, at: moment)
+      }
+    } else {
+      noteServerPacket(at: moment)
+      switch type {
+      case .pubrel: receiveDeliveryRelease(packet, at: moment)
+      case .pubcomp: receiveCompletion(packet, at: moment)
+      case _: receiveAcceptance(type, packet, at: moment)
+      }
+    }
+    return true
+  }
+
+  /// PUBACK, PUBREC, PUBREL or PUBCOMP with the flags that they must have.
+  private static func plainAnswer(_ first: UInt8) -> MQTTPacketType? {
+    switch first {
+    case 0x40: .puback
+    case 0x50: .pubrec
+    case 0x62: .pubrel
+    case 0x70: .pubcomp
+    case _: nil
+    }
+  }
+
+  private func note(
+    _ violations: [MQTTViolation], of type: MQTTPacketType, _ direction: Direction,
+    at moment: Moment
+  ) {
+    for violation in violations {
+      observer.violations.add(
+        violation.statement, rule: violation.text,
+        detail: "\(type.name) \(sender(direction)): \(violation.text)",
+        session: record.id, at: moment)
     }
   }
 
@@ -275,15 +374,35 @@ final class MQTTConversation {
         }
         count += 1
       }
-      awaitingTransport.removeFirst(count)
+      if count == awaitingTransport.count {
+        awaitingTransport.removeAll(keepingCapacity: true)
+      } else {
+        awaitingTransport.removeFirst(count)
+      }
     case .toServer:
-      unconfirmed.removeAll { $0.end <= upTo }
+      if !unconfirmed.isEmpty { unconfirmed.removeAll { $0.end <= upTo } }
       silence.confirm(upTo: upTo)
     }
   }
 
   func awaitTransport(_ delivery: MQTTDelivery, end: UInt64) {
     awaitingTransport.append((end, delivery))
+  }
+
+  /// Nothing more is read: only what reports and stories tell of is kept.
+  func letGo() {
+    inFlightHere.removeAll()
+    publishedHere.removeAll()
+    awaitingTransport = []
+    unconfirmed = []
+    inherited = []
+    framers = []
+    topicAliases = []
+    beforeConnack = []
+    unansweredPings = []
+    pendingSubscribes = [:]
+    pendingUnsubscribes = [:]
+    connack = nil
   }
 }
 
@@ -323,20 +442,24 @@ struct MQTTEarlyAnswer {
 
 /// What TCP shows of a connection, as far as a verdict needs it.
 struct MQTTTransportState {
-  private var sent: [UInt64] = [0, 0]
-  private var acknowledged: [UInt64] = [0, 0]
+  private var sent: (toServer: UInt64, toClient: UInt64) = (0, 0)
+  private var acknowledged: (toServer: UInt64, toClient: UInt64) = (0, 0)
   /// To the client: how often bytes were repeated since the client last acknowledged any.
   private(set) var repetitions = 0
   private(set) var lastRepetition: Moment?
 
   mutating func sent(_ direction: Direction, upTo: UInt64) {
-    let index = Int(direction.rawValue)
-    sent[index] = max(sent[index], upTo)
+    switch direction {
+    case .toServer: sent.toServer = max(sent.toServer, upTo)
+    case .toClient: sent.toClient = max(sent.toClient, upTo)
+    }
   }
 
   mutating func acknowledged(_ direction: Direction, upTo: UInt64) {
-    let index = Int(direction.rawValue)
-    acknowledged[index] = max(acknowledged[index], upTo)
+    switch direction {
+    case .toServer: acknowledged.toServer = max(acknowledged.toServer, upTo)
+    case .toClient: acknowledged.toClient = max(acknowledged.toClient, upTo)
+    }
   }
 
   mutating func repeated(_ direction: Direction, at moment: Moment) {
@@ -347,6 +470,9 @@ struct MQTTTransportState {
 
   /// Bytes that the other end's TCP has not acknowledged: a FIN behind them may not have come out.
   func isOutstanding(_ direction: Direction) -> Bool {
-    acknowledged[Int(direction.rawValue)] < sent[Int(direction.rawValue)]
+    switch direction {
+    case .toServer: acknowledged.toServer < sent.toServer
+    case .toClient: acknowledged.toClient < sent.toClient
+    }
   }
 }

@@ -4,7 +4,7 @@ import Wire
 
 /// A publication on its way to one subscriber, while it is followed.
 final class MQTTDelivery {
-  enum Phase {
+  enum Phase: UInt8 {
     /// Not sent yet.
     case waiting
     /// Sent, not acknowledged.
@@ -16,7 +16,7 @@ final class MQTTDelivery {
   }
 
   /// Why the server is held to it.
-  enum Claim {
+  enum Claim: UInt8 {
     /// The capture shows the subscription that it matches.
     case owed
     /// It may be owed: a shared subscription, a subscription in the making, or unknown session
@@ -27,47 +27,47 @@ final class MQTTDelivery {
   let publication: MQTTPublication?
   let topic: String
   let content: MQTTContent
+  let subscriber: String
+  /// The subscriber's place in the observer's tallies.
+  let tally: Int
+  var id = DeliveryID(0)
+  /// How often it was written to the subscriber.
+  var attempts: UInt32 = 0
   var claim: Claim
   var phase = Phase.waiting
-  var record: DeliveryRecord
+  private(set) var state = DeliveryState.unknown
+  private(set) var reason = ""
   /// Has a number and belongs in the report.
   var isReported = false
+  /// It was counted and is not kept for the report any more.
+  var isLetGo = false
 
-  var packetID: UInt16 = 0
   var qos: MQTTQoS
+  var packetID: UInt16 = 0
+  /// Its place in the order of the sendings of `lastConversation`; 0 when it has none.
+  var sendOrder: UInt64 = 0
   var firstSent: Moment?
   var lastSent: Moment?
   /// The connection that it was last sent on.
   var lastConversation: MQTTConversation?
   var acknowledgedAt: Moment?
   var acknowledgedIn: SessionID?
-  /// Why no conclusion may be drawn from what is missing; empty when all was seen.
-  var taint = ""
   /// An acknowledgement was written, but TCP had not delivered it when the connection died.
   var isDoubtful = false
-  /// A newer message was sent first: when and where.
-  var overtaken: (moment: Moment, conversation: MQTTConversation)?
-  /// The subscriber's connection was idle for long, with an open window, and it was not sent.
-  var ignored: (moment: Moment, session: SessionID)?
-  /// Another message took its packet identifier while it was in flight.
-  var replaced: (moment: Moment, conversation: MQTTConversation)?
-  /// Why the server need not send it any more; empty when it must.
-  var excuse = ""
-  /// A new connection resumed the session state and sent newer messages instead of this one.
-  var passedOver: (moment: Moment, conversation: MQTTConversation)?
+  private(set) var log = MQTTCustodyLog()
+  private var oddities: MQTTOddities?
 
   init(
     publication: MQTTPublication?, topic: String, content: MQTTContent, qos: MQTTQoS,
-    claim: Claim, subscriber: String
+    claim: Claim, subscriber: String, tally: Int
   ) {
     self.publication = publication
     self.topic = topic
     self.content = content
     self.qos = qos
     self.claim = claim
-    record = DeliveryRecord(
-      id: DeliveryID(0), subscriber: subscriber, publisher: publication?.publisher, topic: topic,
-      quality: DeliveryQuality(qos), size: content.size, digest: content.digest)
+    self.subscriber = subscriber
+    self.tally = tally
   }
 
   var isOpen: Bool { phase != .settled }
@@ -79,43 +79,103 @@ final class MQTTDelivery {
     _ step: CustodyEvent.Step, _ moment: Moment, in session: SessionID?,
     holder: CustodyEvent.Holder, _ text: String = ""
   ) {
-    record.events.append(
-      CustodyEvent(
-        step, RecordedMoment(moment), session: session, holder: holder, note: text))
+    log.append(step, moment, in: session, holder: holder, text)
   }
 
   func settle(_ state: DeliveryState, _ reason: String) {
     phase = .settled
-    record.state = state
-    record.reason = reason
+    self.state = state
+    self.reason = reason
   }
 
   /// From acceptance, or the first sending when that came first, to the acknowledgement.
   var lateness: Nanoseconds? {
-    guard let acknowledgedAt else { return nil }
+    guard let acknowledgedAt, state == .acknowledged else { return nil }
     let starts = [publication?.accepted?.time, firstSent?.time].compactMap { $0 }
     return starts.min().map { acknowledgedAt.time - $0 }
   }
 
-  /// The record with its events in the order of the capture: an expiry is noticed late.
-  var recordInOrder: DeliveryRecord {
-    var record = record
-    let order = record.events.enumerated().sorted { a, b in
-      (a.element.moment.time, a.offset) < (b.element.moment.time, b.offset)
-    }
-    record.events = order.map(\.element)
+  /// Sent once and acknowledged where it was sent: it has no part in any finding.
+  var isPlain: Bool {
+    phase == .settled && state == .acknowledged && attempts == 1
+      && log.first(.sent)?.session == acknowledgedIn
+  }
+
+  /// What a report says of it.
+  var record: DeliveryRecord {
+    var record = DeliveryRecord(
+      id: id, subscriber: subscriber, publisher: publication?.publisher, topic: topic,
+      quality: DeliveryQuality(qos), size: content.size, digest: content.digest)
+    record.state = state
+    record.reason = reason
+    record.attempts = attempts
+    record.lateness = lateness
+    record.events = log.eventsInOrder
     return record
   }
 
   /// The first event of a kind.
-  func event(_ step: CustodyEvent.Step) -> CustodyEvent? {
-    record.events.first { $0.step == step }
-  }
+  func event(_ step: CustodyEvent.Step) -> CustodyEvent? { log.first(step) }
 
   /// The PUBLISH carries this message.
   func isSame(as content: MQTTContent, topic: String) -> Bool {
     self.content == content && self.topic == topic
   }
+
+  // MARK: Oddities
+
+  private func odd() -> MQTTOddities {
+    if let oddities { return oddities }
+    let new = MQTTOddities()
+    oddities = new
+    return new
+  }
+
+  /// Why no conclusion may be drawn from what is missing; empty when all was seen.
+  var taint: String {
+    get { oddities?.taint ?? "" }
+    set { if oddities != nil || !newValue.isEmpty { odd().taint = newValue } }
+  }
+
+  /// Why the server need not send it any more; empty when it must.
+  var excuse: String {
+    get { oddities?.excuse ?? "" }
+    set { if oddities != nil || !newValue.isEmpty { odd().excuse = newValue } }
+  }
+
+  /// A newer message was sent first: when and where.
+  var overtaken: (moment: Moment, conversation: MQTTConversation)? {
+    get { oddities?.overtaken }
+    set { if oddities != nil || newValue != nil { odd().overtaken = newValue } }
+  }
+
+  /// The subscriber's connection was idle for long, with an open window, and it was not sent.
+  var ignored: (moment: Moment, session: SessionID)? {
+    get { oddities?.ignored }
+    set { if oddities != nil || newValue != nil { odd().ignored = newValue } }
+  }
+
+  /// Another message took its packet identifier while it was in flight.
+  var replaced: (moment: Moment, conversation: MQTTConversation)? {
+    get { oddities?.replaced }
+    set { if oddities != nil || newValue != nil { odd().replaced = newValue } }
+  }
+
+  /// A new connection resumed the session state and sent newer messages instead of this one.
+  var passedOver: (moment: Moment, conversation: MQTTConversation)? {
+    get { oddities?.passedOver }
+    set { if oddities != nil || newValue != nil { odd().passedOver = newValue } }
+  }
+}
+
+/// What few deliveries have; apart from them, so that all others are small.
+final class MQTTOddities {
+  var taint = ""
+  var excuse = ""
+  var overtaken: (moment: Moment, conversation: MQTTConversation)?
+  var ignored: (moment: Moment, session: SessionID)?
+  var replaced: (moment: Moment, conversation: MQTTConversation)?
+  var passedOver: (moment: Moment, conversation: MQTTConversation)?
 }
 
 extension DeliveryQuality {

@@ -79,14 +79,8 @@ struct MQTTJudge {
     let half = delivery.phase == .received
     if !delivery.taint.isEmpty {
       delivery.settle(.unknown, delivery.taint)
-    } else if let (moment, conversation) = delivery.replaced {
-      delivery.note(
-        .dropped, moment, in: conversation.record.id, holder: .nobody,
-        "its packet identifier was given to another message")
-      delivery.settle(
-        .ghost,
-        "the server gave its packet identifier to another message before any acknowledgement"
-      )
+    } else if delivery.replaced != nil {
+      delivery.settleReplaced()
     } else if let (moment, conversation) = delivery.passedOver,
       conversation.wentOn(after: moment)
     {
@@ -109,7 +103,6 @@ struct MQTTJudge {
       // The server resumed and went on without it: so it had the acknowledgement.
       delivery.settle(
         .acknowledged, "TCP did not confirm the acknowledgement, but the server went on with it")
-      delivery.record.lateness = delivery.lateness
       return
     }
     delivery.note(
@@ -128,32 +121,16 @@ struct MQTTJudge {
   func findings() -> [FindingRecord] {
     let stories = MQTTStories(observer)
     var findings: [FindingRecord] = []
-    findings += groups(.ghost).map(stories.ghost)
-    findings += groups(.lost).map(stories.lost)
+    findings += observer.groups(.ghost).map(stories.ghost)
+    findings += observer.groups(.lost).map(stories.lost)
     findings += stuck().map(stories.stuck)
     findings += observer.zombies.map { stories.zombie($0.zombie, $0.conversation) }
     findings += observer.repeatedExactlyOnce.map { stories.duplicate($0, $1, $2) }
     findings += observer.violations.findings(name: stories.name(of:))
-    findings += groups(.unknown).map(stories.unknown)
+    findings += observer.groups(.unknown).map(stories.unknown)
     findings += recovered().map(stories.recovered)
-    findings += groups(.expired).map(stories.expired)
+    findings += observer.groups(.expired).map(stories.expired)
     return findings
-  }
-
-  /// Deliveries that share a subscriber, a state and its reason, in the order of their numbers.
-  private func groups(_ state: DeliveryState) -> [[MQTTDelivery]] {
-    var groups: [[MQTTDelivery]] = []
-    var index: [[String]: Int] = [:]
-    for delivery in observer.deliveries where delivery.record.state == state {
-      let key = [delivery.record.subscriber, delivery.record.reason]
-      if let at = index[key] {
-        groups[at].append(delivery)
-      } else {
-        index[key] = groups.count
-        groups.append([delivery])
-      }
-    }
-    return groups
   }
 
   /// Acknowledged at last, after a sending that was not: by the sessions of the first and the last
@@ -161,7 +138,7 @@ struct MQTTJudge {
   private func recovered() -> [[MQTTDelivery]] {
     var groups: [[MQTTDelivery]] = []
     var index: [[UInt32]: Int] = [:]
-    for delivery in observer.deliveries where delivery.record.state == .acknowledged {
+    for delivery in observer.deliveries where delivery.state == .acknowledged {
       guard let first = delivery.event(.sent)?.session, let last = delivery.acknowledgedIn,
         first != last
       else { continue }
@@ -177,7 +154,7 @@ struct MQTTJudge {
   }
 
   /// Pending although both ends were there and talked for long enough, on an open connection.
-  private func stuck() -> [[MQTTDelivery]] {
+  private func stuck() -> [MQTTDeliveryGroup] {
     observer.stillOpen.compactMap { conversation in
       guard let subscriber = conversation.subscriber, subscriber.conversation === conversation,
         conversation.evidenceMissing.isEmpty, let heard = conversation.silence.lastHeard,
@@ -186,7 +163,7 @@ struct MQTTJudge {
       let talked = min(heard.time, server.time)
       let bound = max(.seconds(30), conversation.keepAlive * 3 / 2)
       let stuck = subscriber.open.filter { delivery in
-        guard delivery.record.state == .pending, delivery.isReported, delivery.taint.isEmpty else {
+        guard delivery.state == .pending, delivery.isReported, delivery.taint.isEmpty else {
           return false
         }
         let began = Instant(nanoseconds: conversation.record.began.time.nanoseconds)
@@ -194,8 +171,20 @@ struct MQTTJudge {
         guard let since else { return false }
         return talked - max(since.time, began) >= bound
       }
-      return stuck.isEmpty ? nil : stuck
+      return stuck.isEmpty ? nil : MQTTDeliveryGroup(stuck)
     }
+  }
+}
+
+extension MQTTDelivery {
+  /// Another message took its packet identifier: the server has given it up.
+  func settleReplaced() {
+    guard let (moment, conversation) = replaced else { return }
+    note(
+      .dropped, moment, in: conversation.record.id, holder: .nobody,
+      "its packet identifier was given to another message")
+    settle(
+      .ghost, "the server gave its packet identifier to another message before any acknowledgement")
   }
 }
 

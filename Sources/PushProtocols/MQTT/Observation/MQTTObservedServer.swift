@@ -62,7 +62,7 @@ final class MQTTObservedServer {
       }
       let delivery = MQTTDelivery(
         publication: publication, topic: publication.topic, content: publication.content,
-        qos: qos, claim: claim, subscriber: subscriber.name)
+        qos: qos, claim: claim, subscriber: subscriber.name, tally: subscriber.tally)
       delivery.taint = subscriber.evidenceMissing
       delivery.note(
         .submitted, publication.submitted, in: publication.session, holder: .publisher,
@@ -101,7 +101,8 @@ final class MQTTObservedServer {
     let subscriber =
       subscribers[name]
       ?? MQTTSubscriber(
-        name: name, isIdentified: conversation.record.isIdentified)
+        name: name, isIdentified: conversation.record.isIdentified,
+        tally: conversation.observer.tally(for: name))
     subscribers[name] = subscriber
     subscriber.lastConversation?.beTakenOver(by: conversation, at: moment)
     enter(conversation, subscriber, at: moment)
@@ -117,7 +118,7 @@ final class MQTTObservedServer {
     subscriber.conversation = conversation
     subscriber.lastConversation = conversation
     if conversation.record.resumed == true {
-      conversation.inherited = subscriber.inFlight.keys.sorted().map { subscriber.inFlight[$0]! }
+      conversation.inherited = subscriber.inFlight.valuesInOrder
     }
     subscriber.maximumPacketSize = conversation.clientMaximumPacketSize
     conversation.subscriber = subscriber
@@ -227,9 +228,9 @@ extension MQTTSubscriber {
   /// The session state is gone.
   func clear() {
     forgetOpen()
-    inFlight = [:]
-    lastAcknowledged = [:]
-    published = [:]
+    inFlight.removeAll()
+    lastAcknowledged.removeAll()
+    published.removeAll()
     evidenceMissing = ""
     state.subscriptions = []
     state.knowledge = .none

@@ -5,18 +5,80 @@ import Wire
 /// What tells one message from another without keeping its payload.
 struct MQTTContent: Hashable, BitwiseCopyable {
   var size: UInt64
-  /// FNV-1a, 64 bits: for telling messages of one capture apart, not for security.
+  /// For telling messages of one capture apart, not for security.
   var hash: UInt64
 
-  init(_ payload: [UInt8]) {
-    size = UInt64(payload.count)
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in payload { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-    self.hash = hash
+  init(_ payload: RawSpan) {
+    size = UInt64(payload.byteCount)
+    hash = MQTTContentHash.hash(payload)
   }
+
+  init(_ payload: [UInt8]) { unsafe self.init(payload.span.bytes) }
 
   /// What a report shows.
   var digest: UInt32 { UInt32(truncatingIfNeeded: hash ^ (hash >> 32)) }
+}
+
+/// A PUBLISH as an inspection wants it: without its payload.
+struct MQTTSeenPublish {
+  var duplicate: Bool
+  var qos: MQTTQoS
+  var retain: Bool
+  var packetID: UInt16?
+  /// Empty when an alias stands for it.
+  var topic: String
+  var topicAlias: UInt16?
+  /// Seconds.
+  var messageExpiryInterval: UInt32?
+  var content: MQTTContent
+
+  init(_ packet: MQTTPublish) {
+    duplicate = packet.duplicate
+    qos = packet.qos
+    retain = packet.retain
+    packetID = packet.packetID
+    topic = packet.topic
+    topicAlias = packet.properties.topicAlias
+    messageExpiryInterval = packet.properties.messageExpiryInterval
+    content = MQTTContent(packet.payload)
+  }
+
+  init(_ view: MQTTPublishView, in packet: RawSpan, topic: String) {
+    duplicate = view.duplicate
+    qos = view.qos
+    retain = view.retain
+    packetID = view.packetID
+    self.topic = topic
+    topicAlias = view.topicAlias
+    messageExpiryInterval = view.messageExpiryInterval
+    content = MQTTContent(packet.extracting(view.payload))
+  }
+}
+
+/// The topics of late, so that a PUBLISH to one of them needs no new text.
+struct MQTTTopicMemory {
+  private static let size = 256
+  private var entries = [(hash: UInt64, text: String)](repeating: (0, ""), count: size)
+
+  mutating func text(_ bytes: RawSpan) -> String {
+    let hash = MQTTContentHash.hash(bytes)
+    let at = Int(truncatingIfNeeded: hash) & (Self.size - 1)
+    if entries[at].hash == hash, Self.isSame(entries[at].text, bytes) { return entries[at].text }
+    let text = MQTTText.string(bytes)
+    entries[at] = (hash, text)
+    return text
+  }
+
+  private static func isSame(_ text: String, _ bytes: RawSpan) -> Bool {
+    let units = text.utf8
+    guard units.count == bytes.byteCount else { return false }
+    var index = 0
+    for unit in units {
+      if unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) != unit { return false }
+      index += 1
+    }
+    return true
+  }
 }
 
 /// A message with QoS 1 or 2 as its publisher sent it.
@@ -43,17 +105,17 @@ final class MQTTPublication {
   var copies: [MQTTDelivery] = []
 
   init(
-    _ publish: MQTTPublish, topic: String, by publisher: String, in session: SessionID,
+    _ publish: MQTTSeenPublish, topic: String, by publisher: String, in session: SessionID,
     packetSize: UInt64, at moment: Moment
   ) {
     self.publisher = publisher
     self.topic = topic
-    self.content = MQTTContent(publish.payload)
+    self.content = publish.content
     self.qos = publish.qos
     self.session = session
     self.submitted = moment
     self.expiry =
-      publish.properties.messageExpiryInterval.map { Nanoseconds.seconds(UInt64($0)) } ?? .forever
+      publish.messageExpiryInterval.map { Nanoseconds.seconds(UInt64($0)) } ?? .forever
     self.isRepetition = publish.duplicate
     self.packetSize = packetSize
   }
@@ -63,7 +125,7 @@ final class MQTTPublication {
 
   var expires: Instant { expiry == .forever ? .never : submitted.time + expiry }
 
-  func isSame(as publish: MQTTPublish, topic: String) -> Bool {
-    self.topic == topic && qos == publish.qos && content == MQTTContent(publish.payload)
+  func isSame(as publish: MQTTSeenPublish, topic: String) -> Bool {
+    content == publish.content && qos == publish.qos && self.topic == topic
   }
 }

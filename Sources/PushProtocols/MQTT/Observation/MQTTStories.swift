@@ -18,49 +18,49 @@ struct MQTTStories {
 
   // MARK: Violations
 
-  func ghost(_ deliveries: [MQTTDelivery]) -> FindingRecord {
-    let subscriber = deliveries[0].record.subscriber
+  func ghost(_ group: MQTTDeliveryGroup) -> FindingRecord {
+    let subscriber = group.first.subscriber
     return FindingRecord(
       .ghost, .violated, label: "GHOST", subscriber: subscriber,
-      deliveries: deliveries.map(\.record.id),
-      headline: "\(count(deliveries)) to \(subscriber) \(were(deliveries)) sent, never "
+      deliveries: group.numbersInOrder,
+      headline: "\(count(group.count)) to \(subscriber) \(were(group.count)) sent, never "
         + "acknowledged, and given up by the server",
-      reason: sentence(deliveries[0].record.reason),
+      reason: sentence(group.first.reason),
       story: inOrder(
-        acceptance(deliveries) + sending(deliveries) + ending(deliveries)
-          + drop(deliveries, "the server goes on without \(them(deliveries))")))
+        acceptance(group) + sending(group) + ending(group.deliveries)
+          + drop(group.first, "the server goes on without \(them(group.count))")))
   }
 
-  func lost(_ deliveries: [MQTTDelivery]) -> FindingRecord {
-    let subscriber = deliveries[0].record.subscriber
-    let sent = deliveries.contains { $0.firstSent != nil }
+  func lost(_ group: MQTTDeliveryGroup) -> FindingRecord {
+    let subscriber = group.first.subscriber
+    let sent = group.deliveries.contains { $0.firstSent != nil }
     return FindingRecord(
       .lost, .violated, label: "LOST", subscriber: subscriber,
-      deliveries: deliveries.map(\.record.id),
-      headline: "\(count(deliveries)) to \(subscriber) \(were(deliveries)) accepted and "
+      deliveries: group.numbersInOrder,
+      headline: "\(count(group.count)) to \(subscriber) \(were(group.count)) accepted and "
         + (sent ? "never acknowledged" : "never sent"),
-      reason: sentence(deliveries[0].record.reason)
-        + " Nobody will ever send \(them(deliveries))\(sent ? " again" : "").",
+      reason: sentence(group.first.reason)
+        + " Nobody will ever send \(them(group.count))\(sent ? " again" : "").",
       story: inOrder(
-        acceptance(deliveries) + sending(deliveries)
-          + drop(deliveries, deliveries[0].record.reason)))
+        acceptance(group) + sending(group)
+          + drop(group.first, group.first.reason)))
   }
 
-  func stuck(_ deliveries: [MQTTDelivery]) -> FindingRecord {
-    let subscriber = deliveries[0].record.subscriber
+  func stuck(_ group: MQTTDeliveryGroup) -> FindingRecord {
+    let subscriber = group.first.subscriber
     return FindingRecord(
       .stuck, .violated, label: "STUCK", subscriber: subscriber,
-      deliveries: deliveries.map(\.record.id),
-      headline: "\(count(deliveries)) to \(subscriber) \(were(deliveries)) left over although "
+      deliveries: group.numbersInOrder,
+      headline: "\(count(group.count)) to \(subscriber) \(were(group.count)) left over although "
         + "both ends were connected and talked",
-      reason: sentence(deliveries[0].record.reason),
-      story: inOrder(acceptance(deliveries) + sending(deliveries)))
+      reason: sentence(group.first.reason),
+      story: inOrder(acceptance(group) + sending(group)))
   }
 
   func zombie(_ zombie: MQTTZombie, _ conversation: MQTTConversation) -> FindingRecord {
     let name = conversation.name
     let sentInVain = observer.deliveries.filter { delivery in
-      delivery.record.events.contains {
+      delivery.log.events.contains {
         ($0.step == .sent || $0.step == .redelivered) && $0.session == conversation.record.id
           && $0.moment.time >= zombie.lastHeard.time
           && delivery.acknowledgedIn != conversation.record.id
@@ -82,17 +82,17 @@ struct MQTTStories {
         RecordedMoment(zombie.lastHeard),
         "last packet of \(name); its keep-alive is \(conversation.keepAlive)")
     ]
-    if let first = sentInVain.first?.record.events.first(where: {
+    if let first = sentInVain.first?.log.events.first(where: {
       $0.session == conversation.record.id && ($0.step == .sent || $0.step == .redelivered)
     }) {
       story.append(
         StoryLine(
-          first.moment, "the server sends \(count(sentInVain)) into the silence"))
+          first.moment, "the server sends \(count(sentInVain.count)) into the silence"))
     }
     story.append(StoryLine(RecordedMoment(zombie.until), until))
     return FindingRecord(
       .zombie, .violated, label: "ZOMBIE", subscriber: name,
-      deliveries: sentInVain.map(\.record.id),
+      deliveries: sentInVain.map(\.id),
       headline: "the server kept \(name) for \(silence) without hearing it; "
         + "\(conversation.silence.bound) are allowed",
       reason: "A server closes after one and a half keep-alives of silence (\(statement)); "
@@ -104,15 +104,15 @@ struct MQTTStories {
   func duplicate(
     _ delivery: MQTTDelivery, _ moment: Moment, _ session: SessionID
   ) -> FindingRecord {
-    let subscriber = delivery.record.subscriber
-    var story = sending([delivery])
+    let subscriber = delivery.subscriber
+    var story = sending(MQTTDeliveryGroup([delivery]))
     if let done = delivery.event(.acknowledged) {
       story.append(StoryLine(done.moment, "\(subscriber) completes it (PUBCOMP)"))
     }
     story.append(StoryLine(RecordedMoment(moment), "the server sends it again"))
     return FindingRecord(
       .duplicate, .violated, label: "DUPLICATE", subscriber: subscriber,
-      deliveries: [delivery.record.id],
+      deliveries: [delivery.id],
       headline: "a QoS 2 delivery to \(subscriber) was sent again after it was completed",
       reason: "Exactly once means that nothing follows PUBCOMP (MQTT-4.3.3-6).",
       rule: "MQTT-4.3.3-6", story: story)
@@ -120,24 +120,24 @@ struct MQTTStories {
 
   // MARK: Not decided
 
-  func unknown(_ deliveries: [MQTTDelivery]) -> FindingRecord {
-    let subscriber = deliveries[0].record.subscriber
+  func unknown(_ group: MQTTDeliveryGroup) -> FindingRecord {
+    let subscriber = group.first.subscriber
     return FindingRecord(
       .lost, .inconclusive, label: "UNKNOWN", subscriber: subscriber,
-      deliveries: deliveries.map(\.record.id),
-      headline: "what became of \(count(deliveries)) to \(subscriber) can't be told",
-      reason: sentence(deliveries[0].record.reason),
-      story: inOrder(acceptance(deliveries) + sending(deliveries)))
+      deliveries: group.numbersInOrder,
+      headline: "what became of \(count(group.count)) to \(subscriber) can't be told",
+      reason: sentence(group.first.reason),
+      story: inOrder(acceptance(group) + sending(group)))
   }
 
   // MARK: Ended by the rules
 
   func recovered(_ deliveries: [MQTTDelivery]) -> FindingRecord {
-    let subscriber = deliveries[0].record.subscriber
+    let subscriber = deliveries[0].subscriber
     let first = conversation(of: deliveries[0])
     let session = deliveries[0].event(.sent)?.session
     let reached = deliveries.allSatisfy { delivery in
-      delivery.record.events.contains {
+      delivery.log.events.contains {
         $0.step == .transportAcknowledged && $0.session == session
       }
     }
@@ -153,25 +153,26 @@ struct MQTTStories {
       }
     return FindingRecord(
       .ghost, .holds, label: "RECOVERED", subscriber: subscriber,
-      deliveries: deliveries.map(\.record.id),
-      headline: "\(count(deliveries)) to \(subscriber) \(were(deliveries)) \(what)",
+      deliveries: deliveries.map(\.id),
+      headline: "\(count(deliveries.count)) to \(subscriber) \(were(deliveries.count)) \(what)",
       reason: held(deliveries),
-      story: inOrder(sending(deliveries) + ending(deliveries) + again(deliveries)))
+      story: inOrder(
+        sending(MQTTDeliveryGroup(deliveries)) + ending(deliveries) + again(deliveries)))
   }
 
-  func expired(_ deliveries: [MQTTDelivery]) -> FindingRecord {
-    let subscriber = deliveries[0].record.subscriber
-    var story = acceptance(deliveries) + sending(deliveries) + ending(deliveries)
-    if let end = deliveries[0].event(.expired) {
+  func expired(_ group: MQTTDeliveryGroup) -> FindingRecord {
+    let subscriber = group.first.subscriber
+    var story = acceptance(group) + sending(group) + ending(group.deliveries)
+    if let end = group.first.event(.expired) {
       let what = end.moment.frame == 0 ? "time is up" : "\(subscriber)'s session state is over"
       story.append(StoryLine(end.moment, what))
     }
     return FindingRecord(
       .lost, .holds, label: "EXPIRED", subscriber: subscriber,
-      deliveries: deliveries.map(\.record.id),
+      deliveries: group.numbersInOrder,
       headline:
-        "\(count(deliveries)) to \(subscriber) ended unacknowledged, as the protocol allows",
-      reason: sentence(deliveries[0].record.reason), story: inOrder(story))
+        "\(count(group.count)) to \(subscriber) ended unacknowledged, as the protocol allows",
+      reason: sentence(group.first.reason), story: inOrder(story))
   }
 
   // MARK: Lines
@@ -181,8 +182,9 @@ struct MQTTStories {
   }
 
   /// Publisher's PUBLISH and the server's yes.
-  private func acceptance(_ deliveries: [MQTTDelivery]) -> [StoryLine] {
-    guard let first = deliveries.first, let publication = first.publication else { return [] }
+  private func acceptance(_ group: MQTTDeliveryGroup) -> [StoryLine] {
+    let first = group.first
+    guard let publication = first.publication else { return [] }
     var lines = [
       StoryLine(
         RecordedMoment(publication.submitted),
@@ -195,25 +197,25 @@ struct MQTTStories {
           RecordedMoment(accepted),
           "\(publication.qos == .exactlyOnce ? "PUBREC" : "PUBACK"): the server takes it over"))
     }
-    if deliveries.count > 1, let last = deliveries.last?.publication?.accepted {
+    if group.count > 1, let last = group.deliveries.last?.publication?.accepted {
       lines.append(
-        StoryLine(RecordedMoment(last), "the last of \(deliveries.count) is accepted"))
+        StoryLine(RecordedMoment(last), "the last of \(group.count) is accepted"))
     }
     return lines
   }
 
   /// The server's first PUBLISHes, and what TCP says of them.
-  private func sending(_ deliveries: [MQTTDelivery]) -> [StoryLine] {
-    let sent = deliveries.filter { $0.event(.sent) != nil }
+  private func sending(_ group: MQTTDeliveryGroup) -> [StoryLine] {
+    let sent = group.deliveries.filter { $0.event(.sent) != nil }
     guard let first = sent.first, let event = first.event(.sent) else { return [] }
-    let subscriber = first.record.subscriber
+    let subscriber = first.subscriber
     var lines = [
       StoryLine(
         event.moment,
         "PUBLISH \(first.topic) id \(first.packetID) (QoS \(first.qos.rawValue))  "
           + "server → \(subscriber)" + (event.note.isEmpty ? "" : "  (\(event.note))"))
     ]
-    if let reached = first.record.events.first(where: {
+    if let reached = first.log.events.first(where: {
       $0.step == .transportAcknowledged && $0.session == event.session
     }) {
       lines.append(
@@ -227,8 +229,8 @@ struct MQTTStories {
           "TCP has sent it again and again (\(conversation.transport.repetitions) times), "
             + "and nothing came back"))
     }
-    if sent.count > 1, let last = sent.last?.event(.sent) {
-      lines.append(StoryLine(last.moment, "the last of \(sent.count) is sent"))
+    if group.sentCount > 1, let last = sent.last?.event(.sent) {
+      lines.append(StoryLine(last.moment, "the last of \(group.sentCount) is sent"))
     }
     return lines
   }
@@ -285,14 +287,14 @@ struct MQTTStories {
     guard let first = deliveries.first else { return [] }
     var lines: [StoryLine] = []
     if let received = first.event(.received) {
-      lines.append(StoryLine(received.moment, "\(first.record.subscriber) answers PUBREC"))
+      lines.append(StoryLine(received.moment, "\(first.subscriber) answers PUBREC"))
     }
     if let again = first.event(.redelivered) {
       lines.append(
         StoryLine(
           again.moment,
           "sent again on a new connection" + (again.note.isEmpty ? "" : " (\(again.note))")))
-    } else if let again = first.record.events.last(where: { $0.step == .completing }) {
+    } else if let again = first.log.events.last(where: { $0.step == .completing }) {
       lines.append(StoryLine(again.moment, "PUBREL is sent on a new connection"))
     }
     if let last = deliveries.compactMap(\.acknowledgedAt).max(by: { $0.time < $1.time }) {
@@ -305,14 +307,15 @@ struct MQTTStories {
     return lines
   }
 
-  private func drop(_ deliveries: [MQTTDelivery], _ text: String) -> [StoryLine] {
-    guard let event = deliveries[0].event(.dropped) else { return [] }
+  private func drop(_ delivery: MQTTDelivery, _ text: String) -> [StoryLine] {
+    guard let event = delivery.event(.dropped) else { return [] }
     return [StoryLine(event.moment, event.note.isEmpty ? text : event.note)]
   }
 
   private func held(_ deliveries: [MQTTDelivery]) -> String {
-    let longest = deliveries.compactMap(\.record.lateness).max() ?? .zero
-    return "The server held \(them(deliveries)) for up to \(longest.seconds3). Nothing was lost."
+    let longest = deliveries.compactMap(\.lateness).max() ?? .zero
+    return
+      "The server held \(them(deliveries.count)) for up to \(longest.seconds3). Nothing was lost."
   }
 
   private func inOrder(_ lines: [StoryLine]) -> [StoryLine] {
@@ -323,17 +326,13 @@ struct MQTTStories {
 
   // MARK: Words
 
-  private func count(_ deliveries: [MQTTDelivery]) -> String {
-    deliveries.count == 1 ? "1 delivery" : "\(deliveries.count) deliveries"
+  private func count(_ count: Int) -> String {
+    count == 1 ? "1 delivery" : "\(count) deliveries"
   }
 
-  private func were(_ deliveries: [MQTTDelivery]) -> String {
-    deliveries.count == 1 ? "was" : "were"
-  }
+  private func were(_ count: Int) -> String { count == 1 ? "was" : "were" }
 
-  private func them(_ deliveries: [MQTTDelivery]) -> String {
-    deliveries.count == 1 ? "it" : "them"
-  }
+  private func them(_ count: Int) -> String { count == 1 ? "it" : "them" }
 
   private func sentence(_ text: String) -> String {
     text.isEmpty ? "" : text.prefix(1).uppercased() + text.dropFirst() + "."

@@ -44,6 +44,8 @@ struct MQTTSessionState {
 final class MQTTSubscriber {
   let name: String
   let isIdentified: Bool
+  /// Its place in the observer's tallies.
+  let tally: Int
   /// The connection that the server would send on.
   var conversation: MQTTConversation?
   /// The same until the capture says that nothing more will come of it.
@@ -54,12 +56,14 @@ final class MQTTSubscriber {
   private var settledInOpen = 0
   /// Everything before it in `open` has ended.
   private var head = 0
+  /// Some of `open` may not have been sent yet.
+  private var mayWait = false
   /// Server to client, by packet identifier.
-  var inFlight: [UInt16: MQTTDelivery] = [:]
+  var inFlight = MQTTPacketIDTable<MQTTDelivery>()
   /// The last acknowledged delivery of an identifier, to know a repetition when it comes.
-  var lastAcknowledged: [UInt16: MQTTDelivery] = [:]
+  var lastAcknowledged = MQTTPacketIDTable<MQTTDelivery>()
   /// Client to server, by packet identifier.
-  var published: [UInt16: MQTTPublication] = [:]
+  var published = MQTTPacketIDTable<MQTTPublication>()
   /// Of its last connection.
   var maximumPacketSize = UInt64.max
   /// It is in the server's list of receivers.
@@ -67,8 +71,9 @@ final class MQTTSubscriber {
   /// Something was missed, so nothing about open deliveries may be concluded from silence.
   var evidenceMissing = ""
 
-  init(name: String, isIdentified: Bool) {
+  init(name: String, isIdentified: Bool, tally: Int) {
     self.name = name
+    self.tally = tally
     self.isIdentified = isIdentified
   }
 
@@ -77,6 +82,7 @@ final class MQTTSubscriber {
   }
 
   func append(_ delivery: MQTTDelivery) {
+    if delivery.phase == .waiting { mayWait = true }
     open.append(delivery)
   }
 
@@ -86,7 +92,11 @@ final class MQTTSubscriber {
     settledInOpen += 1
     while head < open.count, !open[head].isOpen { head += 1 }
     guard settledInOpen > 16, settledInOpen * 2 > open.count else { return }
-    open.removeAll { !$0.isOpen }
+    mayWait = false
+    open.removeAll {
+      if $0.phase == .waiting { mayWait = true }
+      return !$0.isOpen
+    }
     settledInOpen = 0
     head = 0
   }
@@ -100,6 +110,7 @@ final class MQTTSubscriber {
 
   func forgetOpen() {
     open = []
+    mayWait = false
     settledInOpen = 0
     head = 0
   }
@@ -165,6 +176,7 @@ final class MQTTSubscriber {
   /// The oldest delivery of this content that has not been sent: an owed one before a possible one,
   /// one of this QoS before another.
   func waiting(for content: MQTTContent, topic: String, qos: MQTTQoS) -> MQTTDelivery? {
+    if !mayWait { return nil }
     var owed: MQTTDelivery?
     var possible: MQTTDelivery?
     for delivery in open[head...] where delivery.phase == .waiting {
@@ -209,7 +221,7 @@ final class MQTTSubscriber {
   func overtake(
     by newer: MQTTDelivery, on conversation: MQTTConversation, at moment: Moment
   ) {
-    guard let newest = newer.publication else { return }
+    guard mayWait, let newest = newer.publication else { return }
     for delivery in open[head...] {
       if delivery === newer { break }
       guard delivery.phase == .waiting, delivery.claim == .owed, delivery.overtaken == nil,
@@ -238,6 +250,7 @@ final class MQTTSubscriber {
 
   /// Marks what a resumed connection should have sent again before anything new (MQTT-4.4.0-1).
   func passOver(on conversation: MQTTConversation, at moment: Moment) {
+    if conversation.inherited.isEmpty { return }
     // Once is enough: who is sent again later loses the mark.
     for delivery in conversation.inherited where delivery.isOpen {
       if delivery.passedOver == nil, delivery.lastConversation !== conversation {

@@ -50,13 +50,15 @@ public struct MQTTFramer: Sendable {
   /// Where the packet ends that was too large, if that is the failure.
   private var oversizedEnd: UInt64?
 
+  /// The protocol's own limit.
+  @usableFromInline static let largestPacketSize = 268_435_460
   /// How many bytes are kept in the hope of finding a packet's beginning after a gap.
   private static let unsynchronisedLimit = 256 * 1024
   /// A buffer that grew beyond this is given back as soon as it is empty: a capture has
   /// thousands of connections.
   private static let keptCapacity = 64 * 1024
 
-  public init(startingAt offset: UInt64 = 0, maximumPacketSize: Int = 268_435_460) {
+  public init(startingAt offset: UInt64 = 0, maximumPacketSize: Int = largestPacketSize) {
     self.offset = offset
     self.maximumPacketSize = maximumPacketSize
   }
@@ -67,6 +69,25 @@ public struct MQTTFramer: Sendable {
   public var pendingStart: UInt64 { offset - UInt64(pendingBytes) }
 
   // MARK: Bytes in, packets out
+
+  /// Nothing is kept and nothing is wrong: the next byte begins a packet.
+  var isAtBoundary: Bool {
+    isSynchronised && skipping == 0 && failure == nil && head == buffer.count
+  }
+
+  /// The length of the whole packet at `position`, if it lies there in one piece.
+  static func wholePacket(_ bytes: RawSpan, at position: Int) -> Int? {
+    if position == bytes.byteCount { return nil }
+    let rest = bytes.extracting(position..<bytes.byteCount)
+    guard case .whole(_, let length) = measure(rest, limit: largestPacketSize) else { return nil }
+    return length
+  }
+
+  /// Whole packets went by that others have read.
+  mutating func pass(_ count: Int) {
+    precondition(isAtBoundary, "packets are passed over between packets")
+    offset += UInt64(count)
+  }
 
   public mutating func append(_ bytes: RawSpan) {
     offset += UInt64(bytes.byteCount)

@@ -1,0 +1,79 @@
+import Wire
+
+/// What is known of each open connection.
+///
+/// Numbers of connections count up, so a table in which each stands at its own number has few
+/// collisions, and finding one costs no hashing: this is asked for every event of a capture.
+struct ConnectionTable<Value> {
+  private struct Entry {
+    var connection = ConnectionID(0)
+    var value: Value?
+  }
+
+  private var entries = ContiguousArray(repeating: Entry(), count: 16)
+  private(set) var count = 0
+
+  subscript(connection: ConnectionID) -> Value? {
+    get {
+      let mask = entries.count - 1
+      var at = Int(connection.index) & mask
+      while entries[at].value != nil {
+        if entries[at].connection == connection { return entries[at].value }
+        at = (at + 1) & mask
+      }
+      return nil
+    }
+    set {
+      guard let newValue else { return remove(connection) }
+      if count * 2 >= entries.count { grow() }
+      if put(newValue, connection) { count += 1 }
+    }
+  }
+
+  /// In the order of the connections.
+  var keysInOrder: [ConnectionID] {
+    entries.filter { $0.value != nil }.map(\.connection).sorted()
+  }
+
+  var valuesInOrder: [Value] { keysInOrder.compactMap { self[$0] } }
+
+  /// Whether it is new.
+  @discardableResult
+  private mutating func put(_ value: Value, _ connection: ConnectionID) -> Bool {
+    let mask = entries.count - 1
+    var at = Int(connection.index) & mask
+    while entries[at].value != nil, entries[at].connection != connection { at = (at + 1) & mask }
+    let isNew = entries[at].value == nil
+    entries[at] = Entry(connection: connection, value: value)
+    return isNew
+  }
+
+  private mutating func grow() {
+    let old = entries
+    entries = ContiguousArray(repeating: Entry(), count: old.count * 2)
+    for entry in old {
+      if let value = entry.value { put(value, entry.connection) }
+    }
+  }
+
+  mutating func remove(_ connection: ConnectionID) {
+    let mask = entries.count - 1
+    var hole = Int(connection.index) & mask
+    while entries[hole].value != nil, entries[hole].connection != connection {
+      hole = (hole + 1) & mask
+    }
+    guard entries[hole].value != nil else { return }
+    count -= 1
+    // Moves later entries of the run back, so that no search stops early at the hole.
+    var probe = (hole + 1) & mask
+    while entries[probe].value != nil {
+      let home = Int(entries[probe].connection.index) & mask
+      if (probe - home) & mask >= (probe - hole) & mask {
+        entries.swapAt(hole, probe)
+        hole = probe
+      }
+      probe = (probe + 1) & mask
+    }
+    entries[hole].value = nil
+  }
+}
