@@ -95,7 +95,7 @@ let package = Package(
     .target(name: "CAllocations", path: "Benchmarks/CAllocations"),
     .executableTarget(
       name: "SimulationSpeed",
-      dependencies: ["CAllocations", "Custody", "PushProtocols", "Simulation"],
+      dependencies: ["CAllocations", "PushBench"],
       path: "Benchmarks/SimulationSpeed", swiftSettings: strict),
     tests("TimelineTests", ["Timeline"]),
     .testTarget(name: "ReadmeTests", dependencies: ["PushBenchCommand"], swiftSettings: strict),

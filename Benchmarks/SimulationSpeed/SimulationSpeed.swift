@@ -1,12 +1,13 @@
 import CAllocations
-import Custody
-import PushProtocols
-import Simulation
+import Foundation
+import PushBench
 
-/// Runs the standard scenarios over and over and prints, for each: events a run, runs a second,
-/// nanoseconds and heap allocations an event. With `--check` it fails when an event allocates.
+/// Runs scenarios over and over and prints, for each: events a run, runs a second, nanoseconds and
+/// heap allocations an event. With `--check` it fails when an event allocates.
 ///
-/// usage: SimulationSpeed [--check] [--runs N] [--only WORD]   (scenarios whose source holds WORD)
+/// usage: SimulationSpeed [--check] [--runs N] [--only WORD] [SCENARIO…]
+///
+/// Without scenario files: the standard scenarios (`--only`: those whose source holds WORD).
 @main
 struct SimulationSpeed {
   static func main() {
@@ -21,6 +22,18 @@ struct SimulationSpeed {
       only = arguments[at + 1]
     }
     var failed = false
+    for file in arguments.dropFirst() where file.hasSuffix(".scenario") {
+      guard let text = try? String(contentsOfFile: file, encoding: .utf8),
+        let scenario = try? ScenarioScript.read(text, file: file, catalog: ProtocolCatalog.all),
+        let model = ProtocolCatalog.all.first(where: { $0.name == scenario.model }),
+        let bench = model.makeBench(scenario.client, scenario.server)
+      else {
+        print("\(file): not a scenario that can be run")
+        exitWith(66)
+      }
+      failed = measure(scenario, bench, runs: runs) > 0 || failed
+      only = "\n"
+    }
     for model in ProtocolCatalog.all {
       for scenario in model.standardScenarios where only.isEmpty || scenario.source.contains(only) {
         guard let bench = model.makeBench(scenario.client, scenario.server) else { continue }

@@ -103,7 +103,8 @@ public enum Effect<Message: WireMessage>: Sendable, BitwiseCopyable {
   case reset(LinkID)
   /// Replaces an earlier deadline of the same timer.
   case setTimer(TimerID, Nanoseconds)
-  case cancelTimer(TimerID)
+  /// Those of one subject, by the bits of their kinds.
+  case cancelTimers(kinds: UInt8, subject: UInt16)
   /// Ask the token service for a new credential.
   case requestCredential
   /// Give a received publication to the app. `receiver` is the own node.
@@ -147,7 +148,20 @@ public struct Effects<Message: WireMessage>: ~Copyable {
   @inlinable public mutating func setTimer(_ timer: TimerID, after delay: Nanoseconds) {
     list.append(.setTimer(timer, delay))
   }
-  @inlinable public mutating func cancelTimer(_ timer: TimerID) { list.append(.cancelTimer(timer)) }
+  @inlinable public mutating func cancelTimer(_ timer: TimerID) {
+    list.append(.cancelTimers(kinds: 1 << (timer.kind & 7), subject: timer.subject))
+  }
+  /// Two of one subject.
+  @inlinable public mutating func cancelTimers(_ one: TimerID, _ other: TimerID) {
+    cancelTimers(one, other, other)
+  }
+  /// Three of one subject.
+  @inlinable public mutating func cancelTimers(_ one: TimerID, _ two: TimerID, _ three: TimerID) {
+    precondition(
+      one.subject == two.subject && one.subject == three.subject, "timers of different subjects")
+    let kinds = 1 << (one.kind & 7) | 1 << (two.kind & 7) | 1 << (three.kind & 7) as UInt8
+    list.append(.cancelTimers(kinds: kinds, subject: one.subject))
+  }
 
   @inlinable public var count: Int { list.count }
   @inlinable public subscript(index: Int) -> Effect<Message> { list[index] }

@@ -83,32 +83,51 @@ struct EventQueue<Message: WireMessage>: ~Copyable {
     }
   }
 
-  @usableFromInline var heap = UniqueArray<Slot>(minimumCapacity: 256)
-  @usableFromInline var events = UniqueArray<Event<Message>>(minimumCapacity: 256)
-  @usableFromInline var free = UniqueArray<UInt32>(minimumCapacity: 256)
+  // All three are as long as the capacity; what is in use is counted. Nothing is appended and
+  // nothing removed, which would cost a call each.
+  @usableFromInline var heap: UniqueArray<Slot>
+  @usableFromInline var events: UniqueArray<Event<Message>>
+  /// Places in `events`, those in use first.
+  @usableFromInline var places: UniqueArray<UInt32>
+  @usableFromInline var count = 0
+  /// Places beyond were never used since `clear`.
+  @usableFromInline var used = 0
   @usableFromInline var nextOrder: UInt32 = 0
 
-  @inlinable init() {}
+  @inlinable init() {
+    heap = UniqueArray()
+    events = UniqueArray()
+    places = UniqueArray()
+    grow(to: 256)
+  }
+
+  @inlinable @inline(never) mutating func grow(to capacity: Int) {
+    heap.reserveCapacity(capacity)
+    events.reserveCapacity(capacity)
+    places.reserveCapacity(capacity)
+    while heap.count < capacity {
+      places.append(UInt32(truncatingIfNeeded: heap.count))
+      heap.append(Slot(time: 0, order: 0, event: 0))
+      events.append(Event(.connected, device: .server))
+    }
+  }
 
   @inlinable mutating func clear() {
-    heap.removeAll(keepingCapacity: true)
-    events.removeAll(keepingCapacity: true)
-    free.removeAll(keepingCapacity: true)
+    for place in 0..<used { places[place] = UInt32(truncatingIfNeeded: place) }
+    count = 0
+    used = 0
     nextOrder = 0
   }
 
-  @inlinable var isEmpty: Bool { heap.isEmpty }
-  @inlinable var count: Int { heap.count }
-
   /// Time of the next event; `.never` when there is none.
-  @inlinable var nextTime: Instant {
-    heap.isEmpty ? .never : Instant(nanoseconds: heap[0].time)
+  @inlinable @inline(__always) var nextTime: Instant {
+    count == 0 ? .never : Instant(nanoseconds: heap[0].time)
   }
 
   /// Lets what waits for ever (inputs of a sleeping node) happen now, in its order.
   @inlinable mutating func release(at time: Instant) {
     var index = 0
-    while index < heap.count {
+    while index < count {
       if heap[index].time == .max {
         var slot = heap[index]
         slot.time = time.nanoseconds
@@ -118,7 +137,7 @@ struct EventQueue<Message: WireMessage>: ~Copyable {
     }
   }
 
-  @inlinable mutating func push(_ event: Event<Message>, at time: Instant) {
+  @inlinable @inline(__always) mutating func push(_ event: Event<Message>, at time: Instant) {
     push(event, at: time, order: nextOrder)
     nextOrder &+= 1
   }
@@ -130,22 +149,15 @@ struct EventQueue<Message: WireMessage>: ~Copyable {
   }
 
   @inlinable mutating func push(_ event: Event<Message>, at time: Instant, order: UInt32) {
-    var index = UInt32(truncatingIfNeeded: events.count)
-    if let reused = free.popLast() {
-      index = reused
-      events[Int(index)] = event
-    } else {
-      events.append(event)
-    }
-    insert(Slot(time: time.nanoseconds, order: order, event: index))
+    if count == heap.count { grow(to: count * 2) }
+    let place = places[count]
+    events[Int(place)] = event
+    count &+= 1
+    if count > used { used = count }
+    rise(Slot(time: time.nanoseconds, order: order, event: place), from: count &- 1)
   }
 
-  @inlinable mutating func insert(_ slot: Slot) {
-    heap.append(slot)
-    rise(slot, from: heap.count &- 1)
-  }
-
-  @inlinable mutating func rise(_ slot: Slot, from index: Int) {
+  @inlinable @inline(__always) mutating func rise(_ slot: Slot, from index: Int) {
     var child = index
     while child > 0 {
       let parent = (child &- 1) >> 1
@@ -159,21 +171,20 @@ struct EventQueue<Message: WireMessage>: ~Copyable {
 
   @inlinable mutating func pop() -> Event<Message> {
     let first = heap[0]
-    let last = heap.removeLast()
-    let count = heap.count
-    if count > 0 {
-      var parent = 0
-      while true {
-        var child = 2 &* parent &+ 1
-        guard child < count else { break }
-        if child &+ 1 < count, heap[child &+ 1].precedes(heap[child]) { child &+= 1 }
-        guard heap[child].precedes(last) else { break }
-        heap[parent] = heap[child]
-        parent = child
-      }
-      heap[parent] = last
+    count &-= 1
+    let last = heap[count]
+    var parent = 0
+    while true {
+      var child = 2 &* parent &+ 1
+      guard child < count else { break }
+      if child &+ 1 < count, heap[child &+ 1].precedes(heap[child]) { child &+= 1 }
+      let below = heap[child]
+      guard below.precedes(last) else { break }
+      heap[parent] = below
+      parent = child
     }
-    free.append(first.event)
+    heap[parent] = last
+    places[count] = first.event
     return events[Int(first.event)]
   }
 }

@@ -1,3 +1,4 @@
+public import BasicContainers
 public import Custody
 public import Timeline
 
@@ -104,7 +105,7 @@ struct LossWindow: BitwiseCopyable {
 /// A program on its host: the server, or a device's client.
 @frozen
 @usableFromInline
-struct Node {
+struct Node: ~Copyable {
   @usableFromInline var processUp = true
   @usableFromInline var hostUp = true
   /// The present pause ends then; `.never`: at the calm.
@@ -121,8 +122,8 @@ struct Node {
   @usableFromInline var skewForward = Nanoseconds.zero
   @usableFromInline var skewBackward = Nanoseconds.zero
   /// The machine's deadline, and the time of the queued event, by timer.
-  @usableFromInline var deadlines: [Instant] = []
-  @usableFromInline var queued: [Instant] = []
+  @usableFromInline var deadlines = UniqueArray<Instant>(minimumCapacity: 8)
+  @usableFromInline var queued = UniqueArray<Instant>(minimumCapacity: 8)
 
   @inlinable init() {}
 
@@ -143,6 +144,12 @@ struct Node {
     queued.removeAll(keepingCapacity: true)
   }
 
+  /// How long it has been paused in all so far.
+  @inlinable func pausedTotal(at now: Instant) -> Nanoseconds {
+    guard pausedSince != .start else { return pausedTotal }
+    return pausedTotal + (min(now, max(pausedUntil, pausedSince)) - pausedSince)
+  }
+
   /// Nothing stands between an input and the program.
   @inlinable @inline(__always) func isIdle(at now: Instant) -> Bool {
     pausedUntil <= now && slowUntil <= now && waiting == 0
@@ -152,10 +159,26 @@ struct Node {
     Int(timer.subject) &* 8 &+ Int(timer.kind & 7)
   }
 
-  @inlinable mutating func reach(_ slot: Int) {
+  @inlinable @inline(__always) mutating func reach(_ slot: Int) {
+    if deadlines.count <= slot { grow(to: slot) }
+  }
+
+  @inlinable @inline(never) mutating func grow(to slot: Int) {
     while deadlines.count <= slot {
       deadlines.append(.never)
       queued.append(.never)
+    }
+  }
+
+  @inlinable mutating func cancelTimers(_ kinds: UInt8, of subject: UInt16) {
+    let base = Int(subject) &* 8
+    // What was never set needs no cancelling.
+    guard base < deadlines.count else { return }
+    var kinds = kinds
+    while kinds != 0 {
+      let slot = base &+ kinds.trailingZeroBitCount
+      if slot < deadlines.count { deadlines[slot] = .never }
+      kinds &= kinds &- 1
     }
   }
 

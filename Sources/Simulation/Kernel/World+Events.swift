@@ -136,8 +136,12 @@ extension World {
       close(link, by: side, reset: true)
     case .setTimer(let timer, let delay):
       setTimer(timer, after: delay, side, device)
-    case .cancelTimer(let timer):
-      cancelTimer(timer, side, device)
+    case .cancelTimers(let kinds, let subject):
+      if side == .server {
+        serverNode.cancelTimers(kinds, of: subject)
+      } else {
+        deviceNodes[device.device].cancelTimers(kinds, of: subject)
+      }
     case .requestCredential:
       requestCredential(device)
     case .handOver(let publication):
@@ -190,18 +194,6 @@ extension World {
     guard deadline != .never, node.queued[slot] > deadline else { return }
     node.queued[slot] = deadline
     queue.push(event, at: deadline)
-  }
-
-  @inlinable
-  mutating func cancelTimer(_ timer: TimerID, _ side: Side, _ device: NodeID) {
-    let slot = Node.slot(of: timer)
-    if side == .server {
-      serverNode.reach(slot)
-      serverNode.deadlines[slot] = .never
-    } else {
-      deviceNodes[device.device].reach(slot)
-      deviceNodes[device.device].deadlines[slot] = .never
-    }
   }
 
   @inlinable

@@ -47,9 +47,8 @@ extension World {
   /// How long the node has been paused in all so far.
   @inlinable @inline(__always)
   func pausedTotal(of side: Side, _ device: NodeID) -> Nanoseconds {
-    let node = side == .server ? serverNode : deviceNodes[device.device]
-    guard node.pausedSince != .start else { return node.pausedTotal }
-    return node.pausedTotal + (min(now, max(node.pausedUntil, node.pausedSince)) - node.pausedSince)
+    side == .server
+      ? serverNode.pausedTotal(at: now) : deviceNodes[device.device].pausedTotal(at: now)
   }
 
   // MARK: - Death and launch
@@ -185,8 +184,8 @@ extension World {
   /// wants a connection has one. Only keep-alives would follow. Never with credentials: their
   /// expiry is still to come.
   @inlinable @inline(__always)
-  mutating func hasSettled(since calmBegan: Instant) -> Bool {
-    guard !hasCredentials, now - calmBegan > path.rtt * 8 + .seconds(2) else { return false }
+  mutating func hasSettled(since calmBegan: Instant, until next: Instant) -> Bool {
+    guard !hasCredentials, next - calmBegan > path.rtt * 8 + .seconds(2) else { return false }
     return settlesEverything()
   }
 

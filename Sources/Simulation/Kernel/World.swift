@@ -82,9 +82,8 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
     begin(scenario, options)
     var summary = RunSummary()
     var end = options.calm ? Instant.never : options.until
+    var stepTime = timeOfNextStep()
     while true {
-      let stepTime =
-        nextStep < self.scenario.steps.count ? self.scenario.steps[nextStep].time : .never
       let next = min(stepTime, queue.nextTime)
       if !inCalm, options.calm, next > disturbedUntil, stepTime == .never {
         beginCalm()
@@ -93,7 +92,8 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
         continue
       }
       if next > end || next == .never { break }
-      if inCalm, record.events & 7 == 0, hasSettled(since: summary.calmBegan) {
+      // Asked where nothing is going on: whatever is under way comes within a second.
+      if inCalm, next - now > .seconds(1), hasSettled(since: summary.calmBegan, until: next) {
         end = now
         break
       }
@@ -102,6 +102,7 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
         // A step goes before events of the same instant: it was there first.
         let step = self.scenario.steps[nextStep]
         nextStep &+= 1
+        stepTime = timeOfNextStep()
         record.mix(UInt64(step.node.index) << 8 | 1)
         perform(step)
       } else {
@@ -122,6 +123,11 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
     summary.traceHash = record.hash
     summary.faultsStruck = record.faultsStruck
     return summary
+  }
+
+  @inlinable @inline(__always)
+  func timeOfNextStep() -> Instant {
+    nextStep < scenario.steps.count ? scenario.steps[nextStep].time : .never
   }
 
   // MARK: - Beginning and end
@@ -168,42 +174,65 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
 
   @inlinable
   mutating func configure(_ scenario: Scenario) {
+    // A search changes one device at a time: the others keep what they have read.
+    let isNewGround =
+      !configured || scenario.topics != self.scenario.topics || scenario.path != self.scenario.path
+      || scenario.serverParameters != self.scenario.serverParameters
     configured = true
     path = scenario.path
     oneWay = scenario.path.rtt / 2
     calmLength = Model.calm(for: scenario)
-    identities.removeAll(keepingCapacity: true)
-    bounds.removeAll(keepingCapacity: true)
-    lifetimes.removeAll(keepingCapacity: true)
     server.configure(scenario: scenario)
     watcher.configure(scenario: scenario)
+    let count = scenario.devices.count
+    let known = isNewGround ? 0 : min(self.scenario.devices.count, count)
     for (index, device) in scenario.devices.enumerated() {
-      let identity =
-        scenario.devices.firstIndex { $0.identity == device.identity } ?? index
-      identities.append(UInt16(truncatingIfNeeded: identity))
-      bounds.append(Model.noticeBounds(of: device, in: scenario))
-      lifetimes.append(Model.credentialLifetime(of: device))
-      if clients.count <= index {
-        clients.append(clientPrototype)
-        deviceNodes.append(Node())
+      let identity = UInt16(
+        truncatingIfNeeded: scenario.devices.firstIndex { $0.identity == device.identity } ?? index)
+      if index < known, identity == identities[index], device == self.scenario.devices[index] {
+        continue
       }
-      clients[index].configure(
-        node: NodeID(device: index), device: device, identity: identities[index],
-        scenario: scenario)
+      introduce(device, at: index, identity: identity, in: scenario)
     }
-    // What is issued to one identity lives equally long on all its devices: what is taken back is
-    // known by when it ends.
+    identities.removeLast(identities.count - count)
+    bounds.removeLast(bounds.count - count)
+    readLifetimes(scenario)
+    hasCredentials = lifetimes.contains { $0 != .forever }
+    clients.removeLast(clients.count - count)
+    deviceNodes.removeLast(deviceNodes.count - count)
+    if devices.count != count {
+      devices = UniqueArray(repeating: DeviceState(), count: count)
+      written = UniqueArray(repeating: 0, count: count * 64)
+    }
+  }
+
+  /// What is issued to one identity lives equally long on all its devices: what is taken back is
+  /// known by when it ends.
+  @inlinable
+  mutating func readLifetimes(_ scenario: Scenario) {
+    lifetimes.removeAll(keepingCapacity: true)
+    for device in scenario.devices { lifetimes.append(Model.credentialLifetime(of: device)) }
     for index in lifetimes.indices where lifetimes[index] != .forever {
       for other in lifetimes.indices where identities[other] == identities[index] {
         lifetimes[index] = min(lifetimes[index], lifetimes[other])
       }
     }
-    hasCredentials = lifetimes.contains { $0 != .forever }
-    let count = scenario.devices.count
-    clients.removeLast(clients.count - count)
-    deviceNodes.removeLast(deviceNodes.count - count)
-    devices = UniqueArray(repeating: DeviceState(), count: count)
-    written = UniqueArray(repeating: 0, count: count * 64)
+  }
+
+  @inlinable
+  mutating func introduce(
+    _ device: Device, at index: Int, identity: UInt16, in scenario: Scenario
+  ) {
+    if clients.count <= index {
+      clients.append(clientPrototype)
+      deviceNodes.append(Node())
+      identities.append(0)
+      bounds.append(NoticeBounds(client: .forever, server: .forever))
+    }
+    identities[index] = identity
+    bounds[index] = Model.noticeBounds(of: device, in: scenario)
+    clients[index].configure(
+      node: NodeID(device: index), device: device, identity: identity, scenario: scenario)
   }
 
   @inlinable

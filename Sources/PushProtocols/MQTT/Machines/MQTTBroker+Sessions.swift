@@ -106,8 +106,8 @@ extension MQTTBroker {
     session.hasCredential = message.flags.contains(.hasCredential)
     session.credential = message.credential
     sessions[identity] = session
-    effects.cancelTimer(timer(TimerKind.sessionExpiry, identity))
-    effects.cancelTimer(timer(TimerKind.will, identity))
+    effects.cancelTimers(
+      timer(TimerKind.sessionExpiry, identity), timer(TimerKind.will, identity))
     if session.keepAlive != .zero, !policy.ignoresKeepAlive {
       effects.setTimer(
         timer(TimerKind.keepAlive, identity), after: session.keepAlive * 3 / 2)
@@ -181,8 +181,8 @@ extension MQTTBroker {
   ) {
     suspend(identity)
     sessions[identity].awaySince = clock.now
-    effects.cancelTimer(timer(TimerKind.keepAlive, identity))
-    effects.cancelTimer(timer(TimerKind.credential, identity))
+    effects.cancelTimers(
+      timer(TimerKind.keepAlive, identity), timer(TimerKind.credential, identity))
     if sessions[identity].will.exists {
       sessions[identity].will.due = clock.now + sessions[identity].will.delay
     }
@@ -264,8 +264,8 @@ extension MQTTBroker {
     discardList(of: identity)
     let will = sessions[identity].will
     forget(identity)
-    effects.cancelTimer(timer(TimerKind.sessionExpiry, identity))
-    effects.cancelTimer(timer(TimerKind.will, identity))
+    effects.cancelTimers(
+      timer(TimerKind.sessionExpiry, identity), timer(TimerKind.will, identity))
     // The end of the session is the latest time for its will (MQTT-3.1.2-8).
     if will.exists { publish(will, at: clock, into: &effects) }
   }

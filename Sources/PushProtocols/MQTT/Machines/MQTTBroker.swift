@@ -134,17 +134,19 @@ public struct MQTTBroker: ServerMachine {
 
   public mutating func configure(scenario: Scenario) {
     settings = MQTTServerSettings(scenario)
-    topics = MQTTTopicTable(scenario.topics)
+    topics.learn(scenario.topics)
     identities.removeAll(keepingCapacity: true)
     for (index, device) in scenario.devices.enumerated() {
       let first = scenario.devices.firstIndex { $0.identity == device.identity } ?? index
       identities.append(UInt16(truncatingIfNeeded: first))
     }
     let count = scenario.devices.count
-    sessions = Array(repeating: Session(), count: count)
-    granted = Array(repeating: 0, count: count * topics.count)
-    retained = Array(repeating: Retained(), count: topics.count)
-    revokedUpTo = Array(repeating: .start, count: count)
+    if sessions.count != count || retained.count != topics.count {
+      sessions = Array(repeating: Session(), count: count)
+      granted = Array(repeating: 0, count: count * topics.count)
+      retained = Array(repeating: Retained(), count: topics.count)
+      revokedUpTo = Array(repeating: .start, count: count)
+    }
     reset()
   }
 
@@ -184,6 +186,7 @@ public struct MQTTBroker: ServerMachine {
     }
   }
 
+  @inline(__always)
   public func believesConnected(on link: LinkID) -> Bool {
     let index = Int(link.index)
     return index < connections.count && connections[index].phase == .served
@@ -207,6 +210,7 @@ public struct MQTTBroker: ServerMachine {
   /// Bits: 0–1 phase of the connection (none, over, fresh, served), 2–3 in flight (none, one,
   /// more), 4–5 waiting (none, one, more), 6 a PUBCOMP is awaited, 7 a PUBREL is, 8 a will waits
   /// for its time.
+  @inline(__always)  // Else the whole machine is copied for the call, twice an event.
   public func abstractState(on link: LinkID?) -> UInt16 {
     guard let link, Int(link.index) < connections.count else { return 0 }
     let connection = connections[Int(link.index)]

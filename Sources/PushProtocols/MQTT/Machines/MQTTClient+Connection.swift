@@ -200,8 +200,7 @@ extension MQTTClient {
     case .idle, .preparing, .opening, .waiting, .takenOver:
       break  // Nothing to close; a connection that opens later is closed then.
     }
-    effects.cancelTimer(TimerKind.retry)
-    effects.cancelTimer(TimerKind.refresh)
+    effects.cancelTimers(TimerKind.retry, TimerKind.refresh)
     phase = .idle
     attempts = 0
   }
@@ -244,9 +243,7 @@ extension MQTTClient {
     link = Self.noLink
     isPinging = false
     token.isReplacing = false
-    effects.cancelTimer(TimerKind.handshake)
-    effects.cancelTimer(TimerKind.keepAlive)
-    effects.cancelTimer(TimerKind.pingTimeout)
+    effects.cancelTimers(TimerKind.handshake, TimerKind.keepAlive, TimerKind.pingTimeout)
     for index in outgoing.indices { outgoing[index].sentHere = false }
     if policy.forgetsReceivedOnDisconnect { received.removeAll(keepingCapacity: true) }
     for index in wishes.indices {

@@ -164,6 +164,7 @@ public struct MQTTClient: ClientMachine {
     token = Token()
   }
 
+  @inline(__always)
   public func believesConnected(on link: LinkID) -> Bool {
     phase == .connected && link == self.link
   }
@@ -179,6 +180,7 @@ public struct MQTTClient: ClientMachine {
 
   /// Bits: 0–2 phase, 3–4 outgoing (none, one, more), 5 something awaits PUBREL, 6 PINGRESP is
   /// awaited, 7–8 credential (at rest, asked for, being replaced on the connection).
+  @inline(__always)  // Else the whole machine is copied for the call, twice an event.
   public func abstractState(on link: LinkID?) -> UInt16 {
     var state = UInt16(phase.rawValue)
     state |= UInt16(truncatingIfNeeded: min(2, outgoing.count)) << 3

@@ -29,10 +29,7 @@ struct MQTTDeviceSettings: Sendable, BitwiseCopyable {
   init() {}
 
   init(_ device: Device) {
-    for kind in Self.parameters {
-      let value = device.parameters.last { $0.name == kind.name }?.value ?? kind.standard
-      take(kind.name, value)
-    }
+    for parameter in device.parameters { take(parameter.name, parameter.value) }
     if !version5 {
       sessionExpiry = cleanStart ? .zero : .forever
       receiveMaximum = .max
@@ -40,29 +37,31 @@ struct MQTTDeviceSettings: Sendable, BitwiseCopyable {
     }
   }
 
+  // Lengths first: most names are told apart without comparing strings, and a search reads settings
+  // for every other scenario.
   private mutating func take(_ name: String, _ value: UInt64) {
-    switch name {
-    case "version": version5 = value >= 5
-    case "keep-alive": keepAlive = Nanoseconds(value)
-    case "ping-timeout": pingTimeout = Nanoseconds(value)
-    case "connect-timeout": connectTimeout = Nanoseconds(value)
-    case "clean-start": cleanStart = value != 0
-    case "session-expiry": sessionExpiry = Nanoseconds(value)
-    case "receive-maximum": receiveMaximum = UInt16(clamping: max(1, value))
-    case "max-in-flight": maximumInFlight = UInt16(clamping: max(1, value))
-    case "will-topic": willTopic = UInt16(clamping: value)
-    case "will-quality": willQuality = UInt8(clamping: min(2, value))
-    case "will-delay": willDelay = Nanoseconds(value).wireSeconds
-    case "durable": durable = value != 0
-    case "resubscribe": resubscribes = value != 0
-    case "fight-takeover": fightsTakeover = value != 0
-    case "back-off-min": backOffMinimum = Nanoseconds(max(1, value))
-    case "back-off-max": backOffMaximum = Nanoseconds(max(1, value))
-    case "jitter": jitterPercent = min(100, value)
-    case "credential-lifetime": credentialLifetime = Nanoseconds(value)
-    case "refresh-before": refreshBefore = Nanoseconds(value)
-    case "credential-timeout": credentialTimeout = Nanoseconds(value)
-    default: preconditionFailure("no device parameter \(name)")
+    switch (name.utf8.count, name) {
+    case (7, "version"): version5 = value >= 5
+    case (10, "keep-alive"): keepAlive = Nanoseconds(value)
+    case (12, "ping-timeout"): pingTimeout = Nanoseconds(value)
+    case (15, "connect-timeout"): connectTimeout = Nanoseconds(value)
+    case (11, "clean-start"): cleanStart = value != 0
+    case (14, "session-expiry"): sessionExpiry = Nanoseconds(value)
+    case (15, "receive-maximum"): receiveMaximum = UInt16(clamping: max(1, value))
+    case (13, "max-in-flight"): maximumInFlight = UInt16(clamping: max(1, value))
+    case (10, "will-topic"): willTopic = UInt16(clamping: value)
+    case (12, "will-quality"): willQuality = UInt8(clamping: min(2, value))
+    case (10, "will-delay"): willDelay = Nanoseconds(value).wireSeconds
+    case (7, "durable"): durable = value != 0
+    case (11, "resubscribe"): resubscribes = value != 0
+    case (14, "fight-takeover"): fightsTakeover = value != 0
+    case (12, "back-off-min"): backOffMinimum = Nanoseconds(max(1, value))
+    case (12, "back-off-max"): backOffMaximum = Nanoseconds(max(1, value))
+    case (6, "jitter"): jitterPercent = min(100, value)
+    case (19, "credential-lifetime"): credentialLifetime = Nanoseconds(value)
+    case (14, "refresh-before"): refreshBefore = Nanoseconds(value)
+    case (18, "credential-timeout"): credentialTimeout = Nanoseconds(value)
+    default: break  // Reported when the scenario is read.
     }
   }
 
@@ -123,26 +122,22 @@ struct MQTTServerSettings: Sendable, BitwiseCopyable {
   init() {}
 
   init(_ scenario: Scenario) {
-    for kind in Self.parameters {
-      let value =
-        scenario.serverParameters.last { $0.name == kind.name }?.value ?? kind.standard
-      take(kind.name, value)
-    }
+    for parameter in scenario.serverParameters { take(parameter.name, parameter.value) }
   }
 
   private mutating func take(_ name: String, _ value: UInt64) {
-    switch name {
-    case "receive-maximum": receiveMaximum = UInt16(clamping: max(1, value))
-    case "max-in-flight": maximumInFlight = UInt16(clamping: max(1, value))
-    case "queue-limit": queueLimit = UInt32(clamping: value)
-    case "session-expiry-limit": sessionExpiryLimit = Nanoseconds(value)
-    case "persistence": persistent = value != 0
-    case "server-keep-alive": keepAlive = Nanoseconds(value).wireSeconds
-    case "enforce-credentials": enforcesCredentials = value != 0
-    case "clock-tolerance": clockTolerance = Nanoseconds(value)
-    case "retained": retains = value != 0
-    case "connect-timeout": connectTimeout = Nanoseconds(max(1, value))
-    default: preconditionFailure("no server parameter \(name)")
+    switch (name.utf8.count, name) {
+    case (15, "receive-maximum"): receiveMaximum = UInt16(clamping: max(1, value))
+    case (13, "max-in-flight"): maximumInFlight = UInt16(clamping: max(1, value))
+    case (11, "queue-limit"): queueLimit = UInt32(clamping: value)
+    case (20, "session-expiry-limit"): sessionExpiryLimit = Nanoseconds(value)
+    case (11, "persistence"): persistent = value != 0
+    case (17, "server-keep-alive"): keepAlive = Nanoseconds(value).wireSeconds
+    case (19, "enforce-credentials"): enforcesCredentials = value != 0
+    case (15, "clock-tolerance"): clockTolerance = Nanoseconds(value)
+    case (8, "retained"): retains = value != 0
+    case (15, "connect-timeout"): connectTimeout = Nanoseconds(max(1, value))
+    default: break  // Reported when the scenario is read.
     }
   }
 
@@ -170,13 +165,16 @@ struct MQTTServerSettings: Sendable, BitwiseCopyable {
 
 /// Which topics of a scenario each of its topics matches, taken as a filter.
 struct MQTTTopicTable: Sendable {
-  private(set) var count = 0
+  private var topics: [String] = []
   private var matches: [Bool] = []
 
-  init() {}
+  var count: Int { topics.count }
 
-  init(_ topics: [String]) {
-    count = topics.count
+  /// Works the table out anew, unless it is about these topics already.
+  mutating func learn(_ topics: [String]) {
+    guard topics != self.topics else { return }
+    self.topics = topics
+    matches.removeAll(keepingCapacity: true)
     for filter in topics {
       let filter = MQTTTopicFilter(filter)
       for topic in topics { matches.append(filter.matches(topic)) }

@@ -146,18 +146,22 @@ public struct MQTTWitness: Witness {
 
   public mutating func configure(scenario: Scenario) {
     server = MQTTServerSettings(scenario)
-    settings = scenario.devices.map { MQTTDeviceSettings($0) }
-    topics = MQTTTopicTable(scenario.topics)
+    topics.learn(scenario.topics)
+    settings.removeAll(keepingCapacity: true)
+    for device in scenario.devices { settings.append(MQTTDeviceSettings(device)) }
     identities.removeAll(keepingCapacity: true)
-    sessions = Array(repeating: SessionView(), count: scenario.devices.count)
+    sessions.removeAll(keepingCapacity: true)
+    for _ in scenario.devices { sessions.append(SessionView()) }
     for (index, device) in scenario.devices.enumerated() {
       let first = scenario.devices.firstIndex { $0.identity == device.identity } ?? index
       identities.append(UInt16(truncatingIfNeeded: first))
       if first != index { sessions[first].isShared = true }
     }
     let count = scenario.devices.count * topics.count
-    subscriptions = Array(repeating: Subscription(), count: count)
-    wishes = Array(repeating: 0, count: count)
+    if subscriptions.count != count {
+      subscriptions = Array(repeating: Subscription(), count: count)
+      wishes = Array(repeating: 0, count: count)
+    }
     reset()
   }
 
