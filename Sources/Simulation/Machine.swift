@@ -135,21 +135,32 @@ public enum GiveUpReason: UInt8, Hashable, Sendable, BitwiseCopyable {
 /// The effects of one input, in order. Reused for the whole run, so that a step allocates nothing.
 @frozen
 public struct Effects<Message: WireMessage>: ~Copyable {
-  @usableFromInline var list: UniqueArray<Effect<Message>>
+  // As long as its capacity; `count` of them count. Overwriting is cheaper than appending.
+  @usableFromInline var list = UniqueArray<Effect<Message>>(repeating: .open, count: 64)
+  @usableFromInline var used = 0
 
-  @inlinable public init() {
-    list = UniqueArray(minimumCapacity: 64)
+  @inlinable public init() {}
+
+  @inlinable public var count: Int { used }
+
+  @inlinable public mutating func append(_ effect: Effect<Message>) {
+    if used == list.count { grow() }
+    list[used] = effect
+    used &+= 1
   }
 
-  @inlinable public mutating func append(_ effect: Effect<Message>) { list.append(effect) }
+  @inlinable @inline(never) mutating func grow() {
+    for _ in 0..<list.count { list.append(.open) }
+  }
+
   @inlinable public mutating func send(_ message: Message, on link: LinkID) {
-    list.append(.send(message, link))
+    append(.send(message, link))
   }
   @inlinable public mutating func setTimer(_ timer: TimerID, after delay: Nanoseconds) {
-    list.append(.setTimer(timer, delay))
+    append(.setTimer(timer, delay))
   }
   @inlinable public mutating func cancelTimer(_ timer: TimerID) {
-    list.append(.cancelTimers(kinds: 1 << (timer.kind & 7), subject: timer.subject))
+    append(.cancelTimers(kinds: 1 << (timer.kind & 7), subject: timer.subject))
   }
   /// Two of one subject.
   @inlinable public mutating func cancelTimers(_ one: TimerID, _ other: TimerID) {
@@ -160,12 +171,11 @@ public struct Effects<Message: WireMessage>: ~Copyable {
     precondition(
       one.subject == two.subject && one.subject == three.subject, "timers of different subjects")
     let kinds = 1 << (one.kind & 7) | 1 << (two.kind & 7) | 1 << (three.kind & 7) as UInt8
-    list.append(.cancelTimers(kinds: kinds, subject: one.subject))
+    append(.cancelTimers(kinds: kinds, subject: one.subject))
   }
 
-  @inlinable public var count: Int { list.count }
   @inlinable public subscript(index: Int) -> Effect<Message> { list[index] }
-  @inlinable public mutating func clear() { list.removeAll(keepingCapacity: true) }
+  @inlinable public mutating func clear() { used = 0 }
 }
 
 /// A protocol state machine of one end: a value, sans I/O, silent about time and chance.

@@ -140,8 +140,10 @@ struct Node: ~Copyable {
     floor = .start
     skewForward = .zero
     skewBackward = .zero
-    deadlines.removeAll(keepingCapacity: true)
-    queued.removeAll(keepingCapacity: true)
+    for slot in deadlines.indices {
+      deadlines[slot] = .never
+      queued[slot] = .never
+    }
   }
 
   /// How long it has been paused in all so far.
