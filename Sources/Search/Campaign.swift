@@ -89,7 +89,15 @@ public struct Campaign: Sendable {
     }
     let before = findings.count
     merge(report, epoch: 0, keeping: false)
-    return finish(epoch: 0, findingsBefore: before, entriesBefore: corpus.entries.count)
+    // What a stopped campaign goes on with is short enough; and where few executions are wanted,
+    // they are for mutations.
+    let known = corpus.entries.count
+    if settings.firstEpoch == 0, settings.executions >= UInt64(given.count * SeedTrim.limit * 8) {
+      let (shorter, executions) = await workers[0].trim(given)
+      corpus.entries += shorter
+      statistics.executions += UInt64(executions)
+    }
+    return finish(epoch: 0, findingsBefore: before, entriesBefore: known)
   }
 
   public mutating func runEpoch() async -> EpochReport {

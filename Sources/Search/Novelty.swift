@@ -80,8 +80,22 @@ struct NoveltyCounter {
     see(bench.ledger, on: map)
   }
 
+  /// States that a run passed and ways in which deliveries ended, all of them, counters left out.
+  mutating func progress(of bench: any Bench, beyond map: borrowing NoveltyMap) -> [UInt16] {
+    clear()
+    beginRun()
+    for edge in bench.edges { see(edge, on: map) }
+    seeDeliveries(bench.ledger, on: map)
+    return fresh
+  }
+
   /// How deliveries and devices ended: the way to a ghost goes over near misses.
   private mutating func see(_ ledger: borrowing Ledger, on map: borrowing NoveltyMap) {
+    seeDeliveries(ledger, on: map)
+    seeDevices(ledger, on: map)
+  }
+
+  private mutating func seeDeliveries(_ ledger: borrowing Ledger, on map: borrowing NoveltyMap) {
     for index in ledger.deliveries.indices {
       let row = ledger.deliveries[index]
       var key = UInt32(row.facts.rawValue) | UInt32(row.quality) << 16
@@ -89,6 +103,9 @@ struct NoveltyCounter {
       key |= row.receiver.isServer ? 1 << 22 : 0
       see((key | UInt32(row.lastStep.rawValue) << 23) &* 0xc2b2_ae35 ^ 0x4000_0000, on: map)
     }
+  }
+
+  private mutating func seeDevices(_ ledger: borrowing Ledger, on map: borrowing NoveltyMap) {
     for index in ledger.devices.indices {
       let row = ledger.devices[index]
       var key: UInt32 = row.clientBelieves ? 1 : 0

@@ -109,6 +109,22 @@ actor ShardWorker {
     return report
   }
 
+  /// Short versions of what a campaign begins with, in their order.
+  func trim(_ scenarios: [Scenario]) -> (shorter: [CorpusEntry], executions: Int) {
+    var shorter: [CorpusEntry] = []
+    var executions = 0
+    for scenario in scenarios {
+      guard let judge = bench(for: scenario),
+        let trimmed = SeedTrim.trim(scenario, judge: judge, subject: subject)
+      else { continue }
+      executions += trimmed.executions
+      judge.judge(trimmed.scenario)
+      shorter.append(
+        CorpusEntry(trimmed.scenario, fresh: [], epoch: 0, events: judge.summary.events))
+    }
+    return (shorter, executions)
+  }
+
   // MARK: - Mutation
 
   /// - Returns: the mutators that changed something, as bits.
