@@ -21,9 +21,11 @@ build: deps  ## build the release binary: .build/release/pushbench
 demo: build  ## inspect, replay, fuzz, minimize and re-test one recorded ghost (a minute)
 	@.ci/demo .build/release/pushbench
 
-test: deps  ## build everything with warnings as errors, run all tests
+test: deps  ## build everything with warnings as errors, run all tests, count what an event costs
 	$(SWIFT) build --build-tests $(CHECKED)
 	$(SWIFT) test $(CHECKED)
+	$(SWIFT) build -c release --product SimulationSpeed
+	Benchmarks/check-costs
 
 check: deps  ## formatting, imports and the rules of Tests/TidyTests
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
