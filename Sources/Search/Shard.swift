@@ -56,6 +56,7 @@ actor ShardWorker {
   private var counter = NoveltyCounter()
   private let mutators = MutatorCatalog.all
   static let litter = 4
+  private let weights = MutatorCatalog.all.map(\.weight)
   private let totalWeight = MutatorCatalog.all.reduce(0) { $0 + $1.weight }
 
   init(subject: ProtocolUnderTest) { self.subject = subject }
@@ -152,8 +153,8 @@ actor ShardWorker {
   private func draw(_ random: inout SeededRandom) -> Int {
     var wanted = random.below(totalWeight)
     var index = 0
-    while wanted >= mutators[index].weight {
-      wanted -= mutators[index].weight
+    while wanted >= weights[index] {
+      wanted -= weights[index]
       index += 1
     }
     return index
