@@ -21,7 +21,7 @@ build: deps  ## build the release binary: .build/release/pushbench
 demo: build  ## inspect, replay, fuzz, minimize and re-test one recorded ghost (a minute)
 	@.ci/demo .build/release/pushbench
 
-test: deps  ## build everything with warnings as errors, run all tests, count what an event costs
+test: deps  ## build everything, warnings as errors; run all tests; count what an event costs
 	$(SWIFT) build --build-tests $(CHECKED)
 	$(SWIFT) test $(CHECKED)
 	$(SWIFT) build -c release --product SimulationSpeed
