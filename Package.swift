@@ -58,12 +58,17 @@ let package = Package(
     layer("Simulation", ["Timeline", "Custody", containers]),
     // One folder a protocol: codec, observation of captures, machines.
     layer("PushProtocols", ["Timeline", "Wire", "Custody", "Simulation"]),
+    // Connections in WebSocket to what is in the messages.
+    layer("WebSocket", ["Wire"]),
     // Captures with all that is around their protocols taken off.
-    layer("Unwrapping", ["Timeline", "Wire", "Capture", "TLS"]),
+    layer("Unwrapping", ["Wire", "Capture", "TLS", "WebSocket"]),
     // Captures to sessions, deliveries and findings.
     layer(
       "Inspection",
-      ["Timeline", "Wire", "Custody", "Capture", "TLS", "PushProtocols", "Unwrapping"]),
+      [
+        "Timeline", "Wire", "Custody", "Capture", "TLS", "WebSocket", "PushProtocols",
+        "Unwrapping",
+      ]),
     layer("Oracles", ["Timeline", "Custody"]),
     layer(
       "Replay",
@@ -83,7 +88,7 @@ let package = Package(
       "PushBench",
       [
         "Timeline", "Wire", "Custody", "Capture", "TLS", "Simulation", "PushProtocols", "Oracles",
-        "Unwrapping", "Inspection", "Replay", "Shrinking", "Search", "Reporting",
+        "WebSocket", "Unwrapping", "Inspection", "Replay", "Shrinking", "Search", "Reporting",
       ]),
     .executableTarget(
       name: "PushBenchCommand", dependencies: ["PushBench", argumentParser],
@@ -111,7 +116,10 @@ let package = Package(
       name: "ToyBench", dependencies: ["Timeline", "Custody", "Simulation"], path: "Tests/ToyBench",
       swiftSettings: strict),
     tests("ScenarioScriptTests", ["Timeline", "Custody", "Simulation", "Reporting", "ToyBench"]),
-    tests("InspectionTests", ["Inspection", "Custody", "Reporting", "TLS", "Unwrapping"]),
+    tests(
+      "InspectionTests",
+      ["Inspection", "Custody", "Reporting", "TLS", "Timeline", "Unwrapping", "Wire"]),
+    tests("WebSocketTests", ["WebSocket", "Timeline", "Wire"]),
     tests("UnwrappingTests", ["Unwrapping", "Capture", "TLS", "Timeline", "Wire"]),
     tests("OraclesTests", ["Timeline", "Custody", "Oracles"]),
     tests(

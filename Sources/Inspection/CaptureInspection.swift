@@ -63,9 +63,11 @@ public enum CaptureInspection {
   ) throws(InspectionError) -> InspectionRecord {
     let reading: UnwrappedCapture.Reading<CaptureObservers>
     do {
-      reading = try UnwrappedCapture.read(path, options) { _ in
+      reading = try UnwrappedCapture.read(path, options) { wrapped in
         CaptureObservers(
-          assigned: options.assignments.protocols, keepsDeliveries: keepsDeliveries)
+          assigned: options.assignments.protocols, keepsDeliveries: keepsDeliveries,
+          others: [EncryptedObserver(wrapped)]
+        ) { wrapped.isWebSocket($0) ? "WebSocket" : nil }
       }
     } catch {
       throw .capture(error)
@@ -81,8 +83,11 @@ public enum CaptureInspection {
     var (observation, unrecognised) = reading.sink.finish(at: end)
     for index in observation.sessions.indices {
       let connection = ConnectionID(observation.sessions[index].connection)
-      observation.sessions[index].tls = reading.wrapped[connection]?.tls.map(TLSLayerRecord.init)
+      guard let wrapped = reading.wrapped[connection] else { continue }
+      observation.sessions[index].tls = wrapped.tls.map(TLSLayerRecord.init)
+      observation.sessions[index].webSocket = wrapped.webSocket.map(WebSocketLayerRecord.init)
     }
+    WebSocketRules.judge(reading.wrapped, &observation)
     var inspection = InspectionRecord(
       capture: record(of: summary, path: path, unrecognised), observation: observation)
     inspection.connections = reading.wrapped.all.map { ConnectionRecord($0) }

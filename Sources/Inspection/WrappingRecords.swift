@@ -1,6 +1,7 @@
 import Custody
 import TLS
 import Unwrapping
+import WebSocket
 import Wire
 
 extension ConnectionRecord {
@@ -9,6 +10,7 @@ extension ConnectionRecord {
     self.init(
       connection: wrapped.id.index, client: wrapped.description.client.description,
       server: wrapped.description.server.description)
+    webSocket = wrapped.webSocket.map(WebSocketLayerRecord.init)
     guard let facts = wrapped.tls else { return }
     tls = TLSLayerRecord(facts)
     let reasons = [facts.reason(.toServer), facts.reason(.toClient)].compactMap { $0 }
@@ -45,6 +47,32 @@ extension TLSLayerRecord.Flow {
     records = facts[direction].records
     applicationRecords = facts[direction].applicationRecords
     applicationBytes = facts[direction].applicationBytes
+  }
+}
+
+extension WebSocketLayerRecord {
+  init(_ facts: WebSocketFacts) {
+    self.init()
+    path = facts.path
+    offeredProtocols = facts.offeredProtocols
+    chosenProtocol = facts.chosenProtocol
+    isCompressed = facts.isCompressed
+    toServer = Flow(facts.toServer)
+    toClient = Flow(facts.toClient)
+  }
+}
+
+extension WebSocketLayerRecord.Flow {
+  init(_ flow: WebSocketFacts.Flow) {
+    self.init()
+    text = flow.text
+    binary = flow.binary
+    continuation = flow.continuation
+    ping = flow.ping
+    pong = flow.pong
+    close = flow.close
+    bytes = flow.bytes
+    closeCode = flow.closeCode
   }
 }
 

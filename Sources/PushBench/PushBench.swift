@@ -12,4 +12,5 @@
 @_exported public import TLS
 @_exported public import Timeline
 @_exported public import Unwrapping
+@_exported public import WebSocket
 @_exported public import Wire

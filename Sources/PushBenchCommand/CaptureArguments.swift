@@ -16,8 +16,8 @@ struct CaptureArguments: ParsableArguments {
   @Option(
     name: .customLong("as"),
     help: """
-      What is spoken on a port, whatever it looks like: mqtt=18834. Also tls=PORT for \
-      what is around a protocol. May be given several times.
+      What is spoken on a port, whatever it looks like: mqtt=18834. Also tls=PORT and \
+      websocket=PORT for what is around a protocol. May be given several times.
       """)
   var assignments: [String] = []
 

@@ -21,6 +21,8 @@ public struct ConnectionOpening: Sendable {
   public var hasGap = false
   /// The connection is inside TLS; the bytes above are what was inside, as far as it can be read.
   public var secrecy: Secrecy?
+  /// What is sent this way can't be decrypted, by direction.
+  public var isUnreadable = [false, false]
 
   public init(_ description: ConnectionDescription) { self.description = description }
 }

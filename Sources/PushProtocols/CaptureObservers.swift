@@ -21,16 +21,22 @@ public final class CaptureObservers: ConnectionSink {
 
   /// Observers by the ports that a user said are theirs.
   private var assigned: [UInt16: Int] = [:]
+  private let around: (ConnectionID) -> String?
 
-  /// - Parameter assigned: names in the catalog, by port: connections that are claimed whatever
-  ///   they look like.
-  /// - Parameter keepsDeliveries: the observation lists every delivery; else it counts them.
+  /// - Parameters:
+  ///   - assigned: names in the catalog, by port: connections that are claimed whatever they look
+  ///     like.
+  ///   - keepsDeliveries: the observation lists every delivery; else it counts them.
+  ///   - others: observers that are asked when none of the catalog is interested.
+  ///   - around: what unclaimed connections were inside of, when that says more than their content.
   public init(
     _ catalog: [ObservedProtocol] = ObservationCatalog.all, assigned: [UInt16: String] = [:],
-    keepsDeliveries: Bool = true
+    keepsDeliveries: Bool = true, others: [any CaptureObserver] = [],
+    around: @escaping (ConnectionID) -> String? = { _ in nil }
   ) {
+    self.around = around
     let numbers = RecordNumbers(keepsDeliveries: keepsDeliveries)
-    observers = catalog.map { $0.makeObserver(numbers) }
+    observers = catalog.map { $0.makeObserver(numbers) } + others
     self.assigned = assigned.compactMapValues { name in catalog.firstIndex { $0.name == name } }
   }
 
@@ -53,7 +59,9 @@ public final class CaptureObservers: ConnectionSink {
   private func decide(_ waiting: Waiting, _ connection: ConnectionID) -> Route {
     let description = waiting.opening.description
     let known = assigned[description.server.port] ?? assigned[description.client.port]
-    if !assigned.isEmpty, let known, waiting.hasContent {
+    // Of what can't be read, saying what it is makes no more of it.
+    let isUnreadable = waiting.isEmpty && waiting.opening.isUnreadable.contains(true)
+    if !assigned.isEmpty, let known, waiting.hasContent, !isUnreadable {
       waiting.replay(to: observers[known], of: connection)
       return .claimed(known)
     }
@@ -69,12 +77,12 @@ public final class CaptureObservers: ConnectionSink {
     }
     if mayChange, !waiting.opening.isComplete { return .undecided(waiting) }
     if waiting.isEmpty, !waiting.opening.isComplete { return .undecided(waiting) }
-    count(waiting.opening)
+    count(waiting.opening, connection)
     return .ignored
   }
 
-  private func count(_ opening: ConnectionOpening) {
-    let kind = opening.looksLike
+  private func count(_ opening: ConnectionOpening, _ connection: ConnectionID) {
+    let kind = around(connection) ?? opening.looksLike
     let server = opening.description.server.description
     guard let index = leftOut.firstIndex(where: { $0.kind == kind }) else {
       leftOut.append(UnrecognisedConnections(kind: kind, count: 1, servers: [server]))
@@ -139,7 +147,9 @@ private final class Waiting {
     case .bytes(.toClient, _): opening.toClient += bytes[start...]
     case .gap: opening.hasGap = true
     case .ended: opening.isComplete = true
-    case .secured(_, let secrecy): opening.secrecy = secrecy
+    case .secured(let direction, let secrecy):
+      opening.secrecy = secrecy
+      opening.isUnreadable[Int(direction.rawValue)] = secrecy != .decrypted
     case .established, .acknowledged, .retransmission, .keepAliveProbe, .windowClosed, .finished,
       .reset:
       break

@@ -110,6 +110,20 @@ public enum InspectionJSON {
       ("submittedAtMostOnce", .unsigned(UInt64(session.submittedAtMostOnce))),
       ("evidenceMissing", .string(session.evidenceMissing)),
       ("tls", session.tls.map(tls) ?? .null),
+      ("webSocket", session.webSocket.map(webSocket) ?? .null),
+      (
+        "messages",
+        .object(
+          session.messages.map { count in
+            (
+              count.name,
+              .object([
+                ("toServer", .unsigned(UInt64(count.toServer))),
+                ("toClient", .unsigned(UInt64(count.toClient))),
+              ])
+            )
+          })
+      ),
     ])
   }
 
@@ -128,6 +142,7 @@ public enum InspectionJSON {
       ("server", .string(connection.server)),
       ("session", session.map { .unsigned(UInt64($0.id.number)) } ?? .null),
       ("tls", connection.tls.map(tls) ?? .null),
+      ("webSocket", connection.webSocket.map(webSocket) ?? .null),
       ("obstacle", .string(connection.obstacle)),
       ("problem", .string(connection.problem)),
       ("hint", .string(connection.hint)),
@@ -154,6 +169,27 @@ public enum InspectionJSON {
       ("records", .unsigned(flow.records)),
       ("applicationRecords", .unsigned(flow.applicationRecords)),
       ("applicationBytes", .unsigned(flow.applicationBytes)),
+    ])
+  }
+
+  private static func webSocket(_ webSocket: WebSocketLayerRecord) -> JSONText.Value {
+    .object([
+      ("path", .optional(webSocket.path)),
+      ("protocol", .optional(webSocket.chosenProtocol)),
+      ("offeredProtocols", .array(webSocket.offeredProtocols.map(JSONText.Value.string))),
+      ("compressed", .bool(webSocket.isCompressed)),
+      ("toServer", frames(webSocket.toServer)),
+      ("toClient", frames(webSocket.toClient)),
+    ])
+  }
+
+  private static func frames(_ flow: WebSocketLayerRecord.Flow) -> JSONText.Value {
+    .object([
+      ("text", .unsigned(flow.text)), ("binary", .unsigned(flow.binary)),
+      ("continuation", .unsigned(flow.continuation)), ("ping", .unsigned(flow.ping)),
+      ("pong", .unsigned(flow.pong)), ("close", .unsigned(flow.close)),
+      ("bytes", .unsigned(flow.bytes)),
+      ("closeCode", flow.closeCode.map { .unsigned(UInt64($0)) } ?? .null),
     ])
   }
 

@@ -83,7 +83,7 @@ final class TLSConnection {
       let range = offset..<max(offset, offset &+ length)
       if range.upperBound <= clearBorder(direction) { outlet.send(event, at: moment) }
       guard range.upperBound > clearBorder(direction),
-        let plain = self[direction].marks.plaintext(touchedBy: range), !plain.isEmpty
+        let plain = self[direction].marks.content(touchedBy: range), !plain.isEmpty
       else { return }
       outlet.send(
         .retransmission(direction, offset: plain.lowerBound, length: UInt64(plain.count)),

@@ -43,7 +43,7 @@ struct TLSStream {
   /// Behind the last byte that came.
   var tcpOffset: UInt64
   var plaintextOffset: UInt64
-  var marks: RecordMarks
+  var marks: EnvelopeMarks
   var held: [TLSRecord] = []
   var heldBytes = 0
   var handshake = HandshakeReassembly()
@@ -59,7 +59,7 @@ struct TLSStream {
   init(offset: UInt64 = 0) {
     tcpOffset = offset
     plaintextOffset = offset
-    marks = RecordMarks(offset: offset)
+    marks = EnvelopeMarks(offset: offset)
   }
 
   var isAwaitingKeys: Bool {

@@ -1,4 +1,5 @@
 public import TLS
+internal import WebSocket
 public import Wire
 
 /// Stands between a capture and the sink that reads its connections, and takes off what is around
@@ -24,6 +25,7 @@ public final class UnwrappingSink: ConnectionSink {
   @exclusivity(unchecked) private var stages: [UInt8] = []
   private let sink: any ConnectionSink
   private let tls: TLSDecryptingSink
+  private let webSocket: WebSocketSink
   private let assignments: PortAssignments
   private var lateStarts: [ConnectionID: LateStart] = [:]
 
@@ -36,8 +38,11 @@ public final class UnwrappingSink: ConnectionSink {
     let tap = WrappingTap(to: sink, noting: wrapped)
     self.sink = sink
     assignments = options.assignments
-    tls = TLSDecryptingSink(options.secrets, to: tap)
-    tap.tls = tls
+    let ports = options.assignments
+    webSocket = WebSocketSink(to: tap) { ports.assigns("websocket", $0) }
+    tls = TLSDecryptingSink(options.secrets, to: webSocket)
+    wrapped.tls = tls
+    wrapped.webSocket = webSocket
   }
 
   /// What opens TLS, that which came with the capture included.
@@ -94,7 +99,7 @@ public final class UnwrappingSink: ConnectionSink {
       unsafe watch(event, connection, description, bytes)
     }
     unsafe tls.receive(event, of: connection, description, bytes: bytes, at: moment)
-    if stage(index) == Stage.undecided, tls.isClear(connection) {
+    if stage(index) == Stage.undecided, tls.isClear(connection), webSocket.isClear(connection) {
       unsafe settle(event, connection, bytes)
     }
   }
@@ -104,11 +109,17 @@ public final class UnwrappingSink: ConnectionSink {
     _ event: ConnectionEvent, _ connection: ConnectionID, _ bytes: UnsafeRawBufferPointer
   ) {
     guard let start = unsafe LateStart(event, bytes) else {
-      set(Stage.clear, connection)
+      pass(connection)
       return
     }
     lateStarts[connection] = start
     set(Stage.watched, connection)
+  }
+
+  /// From now on it goes straight to the sink behind.
+  private func pass(_ connection: ConnectionID) {
+    set(Stage.clear, connection)
+    webSocket.forget(connection)
   }
 
   private func watch(
@@ -125,7 +136,7 @@ public final class UnwrappingSink: ConnectionSink {
         connection, description, toServer: start.toServer, toClient: start.toClient)
       set(Stage.undecided, connection)
     case .over:
-      set(Stage.clear, connection)
+      pass(connection)
     }
   }
 }
@@ -134,7 +145,6 @@ public final class UnwrappingSink: ConnectionSink {
 private final class WrappingTap: ConnectionSink {
   private let sink: any ConnectionSink
   private let wrapped: WrappedConnections
-  weak var tls: TLSDecryptingSink?
 
   init(to sink: any ConnectionSink, noting wrapped: WrappedConnections) {
     self.sink = sink
@@ -145,9 +155,7 @@ private final class WrappingTap: ConnectionSink {
     _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
     bytes: UnsafeRawBufferPointer, at moment: Moment
   ) {
-    if case .ended = event, let facts = tls?.facts(of: connection) {
-      wrapped.note(WrappedConnection(id: connection, description: description, tls: facts))
-    }
+    if case .ended = event { wrapped.note(connection, description) }
     unsafe sink.receive(event, of: connection, description, bytes: bytes, at: moment)
   }
 }

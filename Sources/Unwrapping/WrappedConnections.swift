@@ -1,4 +1,5 @@
 public import TLS
+public import WebSocket
 public import Wire
 
 /// A connection that had something around its protocol.
@@ -6,6 +7,7 @@ public struct WrappedConnection: Sendable {
   public var id: ConnectionID
   public var description: ConnectionDescription
   public var tls: TLSFacts?
+  public var webSocket: WebSocketFacts?
 
   /// Why not all of it could be read; `nil` when it could.
   public var secrecy: Secrecy? {
@@ -17,15 +19,31 @@ public struct WrappedConnection: Sendable {
 /// What was taken off the connections of a capture; filled in as they end.
 public final class WrappedConnections {
   private var byConnection: [ConnectionID: WrappedConnection] = [:]
+  weak var tls: TLSDecryptingSink?
+  weak var webSocket: WebSocketSink?
 
   public init() {}
 
-  public subscript(connection: ConnectionID) -> WrappedConnection? { byConnection[connection] }
+  /// What is known by now; `nil` for a connection that has nothing around its protocol.
+  public subscript(connection: ConnectionID) -> WrappedConnection? {
+    byConnection[connection]
+  }
+
+  /// The connection is inside of a WebSocket, as far as it has been told.
+  public func isWebSocket(_ connection: ConnectionID) -> Bool {
+    byConnection[connection]?.webSocket != nil || webSocket?.facts(of: connection) != nil
+  }
 
   /// In the order of their numbers.
   public var all: [WrappedConnection] {
     byConnection.values.sorted { $0.id < $1.id }
   }
 
-  func note(_ connection: WrappedConnection) { byConnection[connection.id] = connection }
+  /// The connection ends: what is around it is known now.
+  func note(_ connection: ConnectionID, _ description: ConnectionDescription) {
+    let found = WrappedConnection(
+      id: connection, description: description, tls: tls?.facts(of: connection),
+      webSocket: webSocket?.facts(of: connection))
+    if found.tls != nil || found.webSocket != nil { byConnection[connection] = found }
+  }
 }

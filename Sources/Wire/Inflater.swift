@@ -21,6 +21,10 @@ public struct Inflater: Sendable {
   /// Forgets what came before (permessage-deflate without context takeover).
   public mutating func reset() { self = Inflater() }
 
+  /// What comes next belongs to it though a last block was seen: WebSocket allows it (RFC 7692
+  /// §7.2.3.5).
+  public mutating func goOn() { isOver = false }
+
   /// - Parameters:
   ///   - piece: whole blocks, up to a border of bytes.
   ///   - limit: the most bytes that may come out.

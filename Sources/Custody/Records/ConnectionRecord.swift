@@ -7,6 +7,7 @@ public struct ConnectionRecord: Hashable, Sendable {
   public var server: String
   /// `nil` when it has none.
   public var tls: TLSLayerRecord?
+  public var webSocket: WebSocketLayerRecord?
   /// Why not all of it could be read, as one word such as `noSecrets`; empty when all could.
   public var obstacle = ""
   /// The same in words.
@@ -52,4 +53,33 @@ public struct TLSLayerRecord: Hashable, Sendable {
   public init() {}
 
   public var isReadable: Bool { toServer.isReadable && toClient.isReadable }
+}
+
+/// The WebSocket around a connection.
+public struct WebSocketLayerRecord: Hashable, Sendable {
+  /// Frames of one direction, and the bytes of their messages.
+  public struct Flow: Hashable, Sendable {
+    public var text: UInt64 = 0
+    public var binary: UInt64 = 0
+    public var continuation: UInt64 = 0
+    public var ping: UInt64 = 0
+    public var pong: UInt64 = 0
+    public var close: UInt64 = 0
+    public var bytes: UInt64 = 0
+    /// The status code of the close frame.
+    public var closeCode: UInt16?
+
+    public init() {}
+  }
+
+  /// Of the request; `nil` when that is not in the capture.
+  public var path: String?
+  /// Subprotocols, in the client's order, and the server's choice.
+  public var offeredProtocols: [String] = []
+  public var chosenProtocol: String?
+  public var isCompressed = false
+  public var toServer = Flow()
+  public var toClient = Flow()
+
+  public init() {}
 }

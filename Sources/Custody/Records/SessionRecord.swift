@@ -76,6 +76,10 @@ public struct SessionRecord: Hashable, Sendable {
   public var evidenceMissing = ""
   /// `nil` when it was not in TLS.
   public var tls: TLSLayerRecord?
+  /// `nil` when it was not in WebSocket.
+  public var webSocket: WebSocketLayerRecord?
+  /// How many messages of each kind, in the order of the protocol's numbers, without zeros.
+  public var messages: [MessageCount] = []
 
   public init(
     id: SessionID, connection: UInt32, protocolName: String, subscriber: String,
@@ -93,6 +97,20 @@ public struct SessionRecord: Hashable, Sendable {
     self.ended = began
     self.startedClean = false
     self.keepAlive = .zero
+  }
+}
+
+/// How often a session has a kind of message.
+public struct MessageCount: Hashable, Sendable {
+  /// As the protocol calls it, such as `PUBLISH`.
+  public var name: String
+  public var toServer: UInt32
+  public var toClient: UInt32
+
+  public init(_ name: String, toServer: UInt32, toClient: UInt32) {
+    self.name = name
+    self.toServer = toServer
+    self.toClient = toClient
   }
 }
 

@@ -73,10 +73,11 @@ final class MQTTRecording {
       sign(direction, moment)
       flows[Int(direction.rawValue)].sent(upTo: offset + UInt64(bytes.count), at: moment)
       unsafe read(bytes, direction, at: moment)
-    case .gap(let direction, _, let length, _):
+    case .gap(let direction, _, let length, let kind):
       framers[Int(direction.rawValue)].gap(of: length)
       isUnreadable[Int(direction.rawValue)] = true
-      trouble.append((moment, "\(length) bytes are missing in the capture"))
+      let what = kind == .encrypted ? "are encrypted" : "are missing in the capture"
+      trouble.append((moment, "\(length) bytes \(what)"))
     case .acknowledged(let direction, let upTo):
       sign(direction.opposite, moment)
       flows[Int(direction.rawValue)].acknowledged(upTo: upTo, at: moment)

@@ -124,6 +124,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     observation.sessions = closed.map { conversation in
       var record = conversation.record
       record.evidenceMissing = conversation.evidenceMissing
+      record.messages = conversation.messageCounts
       if let ending = conversation.ending ?? conversation.takenOver {
         record.ended = RecordedMoment(ending)
       }

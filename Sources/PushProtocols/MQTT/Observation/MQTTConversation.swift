@@ -31,6 +31,8 @@ final class MQTTConversation {
   private var hasStarted = [false, false]
   /// After an undecodable header nothing more is read in that direction.
   private var isUnreadable = [false, false]
+  /// All that was seen of a direction that began before the capture, until its packets are found.
+  private var beginnings: [[UInt8]?] = [nil, nil]
   var topicAliases: [[UInt16: String]] = [[:], [:]]
 
   var keepAlive = Nanoseconds.zero
@@ -87,6 +89,8 @@ final class MQTTConversation {
   var isOver = false
   var silence = MQTTSilence()
   var transport = MQTTTransportState()
+  /// By direction and number of the packet type.
+  private var packetCounts = [UInt32](repeating: 0, count: 32)
 
   init(
     _ connection: ConnectionID, _ description: ConnectionDescription, handshake: Bool,
@@ -153,7 +157,10 @@ final class MQTTConversation {
       hasStarted[index] = true
       framers[index] = MQTTFramer(startingAt: offset)
       // Without the SYN the first byte seen may be in the middle of a packet.
-      if !handshake { framers[index].gap(of: 0) }
+      if !handshake {
+        framers[index].gap(of: 0)
+        beginnings[index] = []
+      }
     }
     transport.sent(direction, upTo: offset + UInt64(bytes.count))
     if isUnreadable[index] { return }
@@ -173,6 +180,12 @@ final class MQTTConversation {
         if chain.packets > 0, chain.length == segment.byteCount {
           framer.gap(of: 0)
           framer.assumeBoundary()
+          beginnings[index] = nil
+        } else if let whole = beginning(with: segment, index, direction) {
+          let end = offset + UInt64(segment.byteCount)
+          framer = MQTTFramer(startingAt: end - UInt64(whole.count))
+          try unsafe framer.read(whole.span.bytes) { decode($0.end, $1, direction, at: moment) }
+          return
         }
       }
       if framer.isSynchronised {
@@ -189,6 +202,21 @@ final class MQTTConversation {
       isUnreadable[index] = true
       reportUnreadable(error, direction, at: moment)
     }
+  }
+
+  /// The same for packets that take several segments, as long as all of them are there.
+  ///
+  /// - Returns: them, when they are whole now.
+  private func beginning(
+    with segment: RawSpan, _ index: Int, _ direction: Direction
+  ) -> [UInt8]? {
+    guard var bytes = beginnings[index] else { return nil }
+    unsafe segment.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+    let chain = unsafe MQTTPacketChain(bytes.span.bytes, version: version, direction: direction)
+    let isWhole = chain.packets > 0 && chain.length == bytes.count
+    let mayBe = chain.isUnbroken && bytes.count < CaptureObservers.openingLimit.bytes
+    beginnings[index] = mayBe && !isWhole ? bytes : nil
+    return isWhole ? bytes : nil
   }
 
   /// Nearly every segment begins and ends with a packet: those are read where they lie, and the
@@ -221,6 +249,8 @@ final class MQTTConversation {
   private func decode(
     _ end: UInt64, _ bytes: RawSpan, _ direction: Direction, at moment: Moment
   ) {
+    let first = unsafe bytes.unsafeLoad(fromByteOffset: 0, as: UInt8.self)
+    packetCounts[Int(direction.rawValue) << 4 | Int(first >> 4)] &+= 1
     do {
       if subscriber != nil, version != .unknown, sawFirstClientPacket || direction == .toClient,
         try decodeUsual(bytes, direction, end: end, at: moment)
@@ -312,6 +342,16 @@ final class MQTTConversation {
     }
   }
 
+  /// Every packet, readable or not, by its type.
+  var messageCounts: [MessageCount] {
+    MQTTPacketType.allCases.compactMap { type in
+      let toServer = packetCounts[Int(type.rawValue)]
+      let toClient = packetCounts[16 | Int(type.rawValue)]
+      if toServer == 0, toClient == 0 { return nil }
+      return MessageCount(type.name, toServer: toServer, toClient: toClient)
+    }
+  }
+
   private func adopt(_ version: MQTTVersion) {
     self.version = version
     record.version = version.description
@@ -346,9 +386,13 @@ final class MQTTConversation {
       framers[index] = MQTTFramer(startingAt: offset)
     }
     framers[index].gap(of: length)
+    beginnings[index] = nil
     transport.sent(direction, upTo: offset + length)
     // What nobody ever got changed nothing at the other end; but it was meant to.
-    let why = "\(length) bytes \(sender(direction)) are missing in the capture"
+    let why =
+      kind == .encrypted
+      ? "\(length) bytes \(sender(direction)) are encrypted"
+      : "\(length) bytes \(sender(direction)) are missing in the capture"
     evidenceMissing = evidenceMissing.isEmpty ? why : evidenceMissing
     silence.isUnjudgeable = true
     if direction == .toClient {
