@@ -20,7 +20,9 @@ public enum Sighting<Message: WireMessage>: Sendable, BitwiseCopyable {
   case linkOver(LinkID, side: Side)
   case opened(LinkID)
   case clientDied
-  case serverDied(wiped: Bool)
+  /// `behindSince`: whatever came due since then the program may not have looked at before it
+  /// died; the present unless it was paused or slow.
+  case serverDied(wiped: Bool, behindSince: Instant)
   case gaveUp(GiveUpReason)
 }
 

@@ -116,6 +116,8 @@ struct Node: ~Copyable {
   @usableFromInline var slowUntil = Instant.start
   /// Inputs that wait for the node, and the time of the last of them.
   @usableFromInline var waiting: UInt32 = 0
+  /// When the first of those that wait came, or the first of those that they had to wait for.
+  @usableFromInline var behindSince = Instant.start
   /// Counts the lives of its program.
   @usableFromInline var life: UInt8 = 0
   @usableFromInline var floor = Instant.start

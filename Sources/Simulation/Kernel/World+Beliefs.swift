@@ -48,6 +48,15 @@ extension World {
     if client, server { noteBack(old.device) }
   }
 
+  /// The end that believes in the connection gets a message: from now on its bound counts anew.
+  @inlinable @inline(never)
+  mutating func noteLife(_ index: Int, to side: Side) {
+    let believes = side == .client ? links[index].clientBelieves : links[index].serverBelieves
+    guard believes else { return }
+    links[index].disagreeSince = now
+    links[index].pauseThen = pausedTotal(of: side, links[index].device)
+  }
+
   @inlinable
   mutating func judgeDisagreement(_ link: Link) {
     let side: Side = link.clientBelieves ? .client : .server

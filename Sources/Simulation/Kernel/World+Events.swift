@@ -84,7 +84,10 @@ extension World {
       if at == now, node.waiting == 0 { return true }
     }
     var later = event
-    if !event.deferred { later.place = queue.reservePlace() }
+    if !event.deferred {
+      later.place = queue.reservePlace()
+      if node.waiting == 0 { node.behindSince = now }
+    }
     later.deferred = true
     later.life = node.life
     node.waiting &+= 1

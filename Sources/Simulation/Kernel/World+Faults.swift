@@ -192,9 +192,12 @@ extension World {
       }
     case .restartServer(let downFor, let host, let wipe):
       disturb(for: downFor)
+      let behindSince = serverNode.waiting > 0 ? serverNode.behindSince : now
       die(.server, 0, host: host)
       if wipe { server.wipe() }
-      watcher.see(.serverDied(wiped: wipe), device: .server, at: now, ledger: &record.ledger)
+      watcher.see(
+        .serverDied(wiped: wipe, behindSince: behindSince), device: .server, at: now,
+        ledger: &record.ledger)
       queue.push(Event(.launch(.server), device: .server), at: now + downFor)
     case .delay, .lose, .cut, .halfOpen, .reset, .forgetMapping, .changeNetwork, .refuse,
       .killClient, .resubmit:

@@ -392,6 +392,7 @@ extension World {
     watcher.see(
       .got(message, by: side, link: event.link), device: event.device, at: now,
       ledger: &record.ledger)
+    if links[index].clientBelieves != links[index].serverBelieves { noteLife(index, to: side) }
     deliver(.message(message, event.link), to: side, device: event.device, link: event.link)
   }
 

@@ -107,7 +107,9 @@ extension MQTTWitness {
     case .publish:
       if message.quality > 0 { checkLaunch(message, on: link, &ledger) }
     case .puback, .pubrec:
+      // On an older connection it may answer a message of a session that is gone.
       if let index = flight(message.packet, owner: view.identity, in: downFlights),
+        downFlights[index].link == link,
         (message.type == .puback) != (downFlights[index].quality == 1)
       {
         blame(.wrongAcknowledgement, .client, on: link, &ledger)

@@ -200,7 +200,9 @@ extension MQTTWitness {
     case .publish:
       launch(message, on: link, at: now, &ledger)
     case .puback, .pubrec:
-      guard counts, let index = flight(message.packet, owner: view.identity, in: downFlights)
+      // What came on this connection: an identifier may be another message's in a later session.
+      guard counts, let index = flight(message.packet, owner: view.identity, in: downFlights),
+        downFlights[index].link == link
       else { return }
       mark(
         Int(downFlights[index].row), .acknowledged, step: .acknowledged, at: now, &ledger)

@@ -196,7 +196,10 @@ extension MQTTWitness {
     }
   }
 
-  mutating func noteServerDeath(wiped: Bool, at now: Instant, _ ledger: inout Ledger) {
+  mutating func noteServerDeath(
+    wiped: Bool, behindSince: Instant, at now: Instant, _ ledger: inout Ledger
+  ) {
+    forgiveWills(dueSince: behindSince, at: now, &ledger)
     let losesAll = wiped || !server.persistent
     for link in links.indices { links[link].serverOver = true }
     for identity in sessions.indices {
@@ -242,6 +245,22 @@ extension MQTTWitness {
     findNextWill()
   }
 
+  /// The server dies before it has looked at everything that came due: such a will is lost with it,
+  /// as one that was not due yet. A server that stops is no case of MQTT-3.1.2-8.
+  private mutating func forgiveWills(
+    dueSince: Instant, at now: Instant, _ ledger: inout Ledger
+  ) {
+    for slot in publications.indices
+    where publications[slot].number >= firstWillPublication && publications[slot].due >= dueSince {
+      for identity in sessions.indices {
+        let row = Int(rows[slot &* sessions.count &+ identity])
+        if row >= 0, !ledger.deliveries[row].facts.contains(.sent) {
+          mark(row, .released, step: .released, at: now, &ledger)
+        }
+      }
+    }
+  }
+
   private mutating func publishWill(
     of identity: Int, at now: Instant, _ ledger: inout Ledger
   ) {
@@ -255,6 +274,7 @@ extension MQTTWitness {
     // A device that dies twice has its will published twice, under one number.
     if known != nil { allowRepeats(of: slot, &ledger) }
     publications[slot].gotAt = now
+    publications[slot].due = will.due
     accept(slot, at: now, &ledger)
   }
 

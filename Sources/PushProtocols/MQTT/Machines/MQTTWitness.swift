@@ -84,6 +84,8 @@ public struct MQTTWitness: Witness {
     var mayRepeat = false
     var upRow: Int32 = -1
     var gotAt = Instant.never
+    /// Of a will: when its time came; `.start` of all others.
+    var due = Instant.start
     var deadline = Instant.never
   }
 
@@ -243,8 +245,8 @@ public struct MQTTWitness: Witness {
       }
     case .clientDied:
       noteDeath(of: device, at: now, &ledger)
-    case .serverDied(let wiped):
-      noteServerDeath(wiped: wiped, at: now, &ledger)
+    case .serverDied(let wiped, let behindSince):
+      noteServerDeath(wiped: wiped, behindSince: behindSince, at: now, &ledger)
     case .gaveUp:
       break  // What it still holds stays held.
     }

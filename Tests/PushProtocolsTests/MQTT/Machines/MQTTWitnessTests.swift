@@ -192,7 +192,7 @@ private struct Stage {
     for (wiped, persistence): (Bool, UInt64) in [(true, 1), (false, 0), (false, 1)] {
       var stage = subscribed(server: [Parameter("persistence", persistence)])
       stage.publish(7, quality: 1)
-      stage.see(.serverDied(wiped: wiped), 0)
+      stage.see(.serverDied(wiped: wiped, behindSince: stage.now), 0)
       #expect(stage.facts(7)?.contains(.released) == (wiped || persistence == 0))
     }
   }
@@ -200,7 +200,7 @@ private struct Stage {
   @Test func `a device that never subscribes anew neglects what its app wants`() {
     var stage = subscribed()
     stage.over(1)
-    stage.see(.serverDied(wiped: true), 0)
+    stage.see(.serverDied(wiped: true, behindSince: stage.now), 0)
     stage.join(1, link: 3, connect())
     stage.join(2, link: 4, connect(identity: 1))
     stage.publish(7, quality: 1)
@@ -260,9 +260,44 @@ private struct Stage {
     stage.over(2)
     stage.join(2, link: 3, willing, present: true)
     stage.see(.linkOver(LinkID(3), side: .server), 2)
-    stage.see(.serverDied(wiped: false), 0)
+    stage.see(.serverDied(wiped: false, behindSince: stage.now), 0)
     stage.finish()
     #expect(stage.facts(60_001) == nil)
+  }
+
+  @Test func `a will that came due while the server was behind dies with it, no older one`() {
+    for behindSince in [Instant.start + .seconds(3), .start + .seconds(9)] {
+      var stage = subscribed()
+      var willing = connect(identity: 1)
+      willing.setWill(60_001, topic: 0, quality: 1, delay: 0)
+      stage.over(2)
+      stage.join(2, link: 3, willing, present: true)
+      stage.now = .start + .seconds(5)
+      stage.see(.linkOver(LinkID(3), side: .server), 2)
+      stage.now = .start + .seconds(10)
+      stage.up(MQTTMessage(.pingreq), 1)
+      #expect(stage.facts(60_001)?.contains(.owed) == true)
+      stage.see(.serverDied(wiped: false, behindSince: behindSince), 0)
+      let isForgiven = behindSince < .start + .seconds(5)
+      #expect(stage.facts(60_001)?.contains(.released) == isForgiven)
+    }
+  }
+
+  @Test func `an answer on an older connection says nothing about a newer session`() {
+    var stage = subscribed()
+    stage.publish(7, quality: 2)
+    stage.down(.publish(7, topic: 0, quality: 2, packet: 1), 1)
+    stage.see(.linkOver(LinkID(1), side: .server), 1)
+    stage.join(1, link: 3, connect(clean: true))
+    stage.up(.subscribe(topic: 0, quality: 1, packet: 1), 1, link: 3)
+    stage.down(answer(.suback, 1, reason: 1), 1, link: 3)
+    stage.publish(8, quality: 1)
+    stage.down(.publish(8, topic: 0, quality: 1, packet: 1), 1, link: 3)
+    stage.up(answer(.pubrec, 1, 7), 1, link: 1, arrives: false)
+    #expect(stage.facts(8)?.contains(.acknowledged) == false)
+    #expect(stage.ledger.devices[0].clientViolation == 0)
+    stage.up(answer(.puback, 1, 8), 1, link: 3)
+    #expect(stage.facts(8)?.contains(.acknowledged) == true)
   }
 
   // MARK: - Repetition
