@@ -9,7 +9,9 @@ struct ExtractCommand: ParsableCommand {
     abstract: "Writes a scenario for each subscriber of a capture, and its sessions.",
     discussion: """
       CAPTURE-SUBSCRIBER.scenario is what replay and fuzz run; CAPTURE.sessions.jsonl has one \
-      session a line, with the names of inspect's JSON.
+      session a line, with the names of inspect's JSON. With --streams, every connection's bytes \
+      are written as two files (two more for what was inside of TLS, when it can be decrypted), and \
+      CAPTURE.streams.tsv and .json say whose they are, with gaps and sha256.
 
       Exit codes: 0 everything was written, 64 wrong usage, 65 a file is no capture or has nothing \
       to extract, 66 a file can't be read, 73 a file can't be written.
@@ -18,24 +20,67 @@ struct ExtractCommand: ParsableCommand {
   @Argument(help: "pcap or pcapng files.", completion: .file())
   var captures: [String]
 
-  @Option(help: "The folder to write to; it is made when it is missing.")
-  var output: String
+  @Option(help: "The folder to write scenarios and sessions to; it is made when it is missing.")
+  var output: String?
+
+  @Option(help: "The folder to write both byte streams of every connection to.")
+  var streams: String?
 
   @OptionGroup(title: "Reading captures") var reading: CaptureArguments
 
+  func validate() throws {
+    if output == nil, streams == nil {
+      throw ValidationError("Say where to write: --output FOLDER, --streams FOLDER, or both.")
+    }
+  }
+
   func run() throws {
     let options = try reading.options()
-    let folder = URL(fileURLWithPath: output, isDirectory: true)
+    var worst: Int32 = 0
+    if let output {
+      let folder = try makeFolder(output)
+      var taken: Set<String> = []
+      for path in captures { worst = max(worst, extract(path, options, to: folder, &taken)) }
+    }
+    if let streams {
+      let folder = try makeFolder(streams)
+      var taken: Set<String> = []
+      for path in captures { worst = max(worst, writeStreams(path, options, folder, &taken)) }
+    }
+    if worst != 0 { throw ExitCode(worst) }
+  }
+
+  private func makeFolder(_ path: String) throws -> URL {
+    let folder = URL(fileURLWithPath: path, isDirectory: true)
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      return folder
     } catch {
-      fail("\(output): can't be made: \(error.localizedDescription)")
+      fail("\(path): can't be made: \(error.localizedDescription)")
       throw ExitCode(73)
     }
-    var worst: Int32 = 0
-    var taken: Set<String> = []
-    for path in captures { worst = max(worst, extract(path, options, to: folder, &taken)) }
-    if worst != 0 { throw ExitCode(worst) }
+  }
+
+  /// - Returns: what to exit with.
+  private func writeStreams(
+    _ path: String, _ options: CaptureOptions, _ folder: URL, _ taken: inout Set<String>
+  ) -> Int32 {
+    let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+    let base = unique(name, &taken)
+    do {
+      let records = try StreamFiles.write(path, options, to: folder, base: base)
+      return write(StreamTable.tabbed(records), base + ".streams.tsv", folder)
+        && write(StreamTable.json(records), base + ".streams.json", folder) ? 0 : 73
+    } catch let error as CaptureError {
+      fail("\(error). \(error.remedy)")
+      return error.exitClass.rawValue
+    } catch let error as StreamFiles.Failure {
+      fail(error.text)
+      return 73
+    } catch {
+      fail("\(path): \(error.localizedDescription)")
+      return 70
+    }
   }
 
   /// - Returns: what to exit with.

@@ -1,6 +1,5 @@
-/// SHA-256 (FIPS 180-4), for the one line of a scenario that names its capture: not worth a
-/// cryptographic library's build time, and nothing depends on its secrecy or speed.
-struct SHA256 {
+/// SHA-256 (FIPS 180-4), for what names a file by its content: nothing depends on its secrecy.
+public struct SHA256: Sendable {
   private var state: [UInt32] = [
     0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,
     0x5be0_cd19,
@@ -8,9 +7,9 @@ struct SHA256 {
   private var block: [UInt8] = []
   private var length: UInt64 = 0
 
-  init() { block.reserveCapacity(64) }
+  public init() { block.reserveCapacity(64) }
 
-  mutating func update(_ bytes: some Sequence<UInt8>) {
+  public mutating func update(_ bytes: some Sequence<UInt8>) {
     for byte in bytes {
       block.append(byte)
       length &+= 8
@@ -19,7 +18,7 @@ struct SHA256 {
   }
 
   /// Lower-case hexadecimal digits.
-  mutating func finish() -> String {
+  public mutating func finish() -> String {
     let bits = length
     block.append(0x80)
     if block.count == 64 { compress() }

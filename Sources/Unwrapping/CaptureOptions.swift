@@ -8,6 +8,8 @@ public struct CaptureOptions: Sendable {
   public var secrets: TLSSecrets
   /// Who speaks what, where content would say something else or nothing.
   public var assignments: PortAssignments
+  /// Off where what is in TLS is wanted as it is.
+  public var takesOffWebSocket = true
 
   public init(
     filter: String? = nil, secrets: TLSSecrets = TLSSecrets(),

@@ -27,6 +27,7 @@ public final class UnwrappingSink: ConnectionSink {
   private let tls: TLSDecryptingSink
   private let webSocket: WebSocketSink
   private let assignments: PortAssignments
+  private let takesOffWebSocket: Bool
   private var lateStarts: [ConnectionID: LateStart] = [:]
 
   /// - Parameters:
@@ -38,9 +39,11 @@ public final class UnwrappingSink: ConnectionSink {
     let tap = WrappingTap(to: sink, noting: wrapped)
     self.sink = sink
     assignments = options.assignments
+    takesOffWebSocket = options.takesOffWebSocket
     let ports = options.assignments
     webSocket = WebSocketSink(to: tap) { ports.assigns("websocket", $0) }
-    tls = TLSDecryptingSink(options.secrets, to: webSocket)
+    tls = TLSDecryptingSink(
+      options.secrets, to: options.takesOffWebSocket ? webSocket : tap)
     wrapped.tls = tls
     wrapped.webSocket = webSocket
   }
@@ -99,9 +102,13 @@ public final class UnwrappingSink: ConnectionSink {
       unsafe watch(event, connection, description, bytes)
     }
     unsafe tls.receive(event, of: connection, description, bytes: bytes, at: moment)
-    if stage(index) == Stage.undecided, tls.isClear(connection), webSocket.isClear(connection) {
+    if stage(index) == Stage.undecided, tls.isClear(connection), isWebSocketDecided(connection) {
       unsafe settle(event, connection, bytes)
     }
+  }
+
+  private func isWebSocketDecided(_ connection: ConnectionID) -> Bool {
+    !takesOffWebSocket || webSocket.isClear(connection)
   }
 
   /// Not in TLS by its first bytes. Those tell too whether it may begin TLS later.

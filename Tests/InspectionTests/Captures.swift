@@ -20,6 +20,11 @@ enum Captures {
     var name: String
     var file: String
     var expected: Expected
+    /// In captures/; not in the file.
+    var folder: String?
+    var path: String { Captures.path("\(folder ?? "")/\(file)") }
+    /// The key log beside it.
+    var keyLog: String { Captures.path("\(folder ?? "")/\(name).keylog") }
     var testDescription: String { name }
   }
 
@@ -29,15 +34,19 @@ enum Captures {
 
   /// All of captures/mqtt, by name.
   static let mqtt = all("mqtt")
-  /// All of captures/mqtt-tls; beside each lies NAME.keylog.
-  static let secured = all("mqtt-tls")
+  /// All that have something around MQTT.
+  static let wrapped = all("mqtt-tls") + all("mqtt-websocket")
+  /// Those in TLS; beside each lies NAME.keylog.
+  static let secured = wrapped.filter { $0.name.contains("tls") }
 
-  static func all(_ folder: String) -> [Truth] {
-    let folder = root.appending(path: "captures/" + folder)
+  static func all(_ name: String) -> [Truth] {
+    let folder = root.appending(path: "captures/" + name)
     let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     return files.filter { $0.hasSuffix(".truth.json") }.sorted().compactMap { file in
       guard let bytes = try? Data(contentsOf: folder.appending(path: file)) else { return nil }
-      return try? JSONDecoder().decode(Truth.self, from: bytes)
+      guard var truth = try? JSONDecoder().decode(Truth.self, from: bytes) else { return nil }
+      truth.folder = name
+      return truth
     }
   }
 

@@ -56,6 +56,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--tls", choices=["1.2", "1.3"])
     parser.add_argument("--ca", type=pathlib.Path)
     parser.add_argument("--keylog", type=pathlib.Path)
+    parser.add_argument("--websocket", action="store_true")
     # Subscribers.
     parser.add_argument("--ack", default="at-once", help="at-once, never, or seconds of delay")
     parser.add_argument("--die-before", default="",
@@ -91,7 +92,8 @@ def make(arguments: argparse.Namespace) -> MortalClient:
         paho.CallbackAPIVersion.VERSION2, client_id=arguments.id,
         protocol=paho.MQTTv5 if five else paho.MQTTv311,
         clean_session=None if five else arguments.clean,
-        reconnect_on_failure=arguments.role == "publish")
+        reconnect_on_failure=arguments.role == "publish",
+        transport="websockets" if arguments.websocket else "tcp")
     client.die_before = arguments.die_before
     client.reconnect_delay_set(1, 1)
     if arguments.tls:
@@ -180,6 +182,8 @@ def publish(arguments: argparse.Namespace) -> None:
         shown = "" if arguments.topic_alias and number > 0 else topic
         told = client.publish(shown, payload, qos=arguments.qos, properties=properties)
         waiting[str(told.mid)] = payload
+        if told.is_published():
+            waiting.pop(str(told.mid))  # At QoS 0 it may be out before publish() returns.
         save()
         time.sleep(arguments.gap)
     print("published", flush=True)

@@ -6,7 +6,7 @@ from typing import Callable
 from lab import Lab, Scenario
 
 GROUPS = ["delivering", "sessions", "mqtt5", "ghosts", "links", "interrupted", "publishers",
-          "partial", "encrypted"]
+          "partial", "encrypted", "websocket"]
 _registered: dict[str, Scenario] = {}
 
 
