@@ -2,9 +2,16 @@ import Wire
 
 /// Where the events of one connection go.
 struct EventOutlet {
-  let sink: any ConnectionSink
+  // Outlets are copied for every packet; the reassembler that has them all keeps the sink.
+  private unowned(unsafe) let sink: any ConnectionSink
   let connection: ConnectionID
   let description: ConnectionDescription
+
+  init(sink: any ConnectionSink, connection: ConnectionID, description: ConnectionDescription) {
+    unsafe self.sink = sink
+    self.connection = connection
+    self.description = description
+  }
 
   func send(_ event: ConnectionEvent, at moment: Moment) {
     unsafe sink.receive(

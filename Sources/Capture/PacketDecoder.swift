@@ -18,6 +18,12 @@ struct PacketDecoder {
     _ bytes: RawSpan, wireLength: Int, from first: Layer, at moment: Moment,
     _ reassembler: inout TCPReassembler, _ books: inout Bookkeeping
   ) {
+    if case .ethernet = first, let (segment, payload) = PlainFrame.decode(bytes) {
+      tcpPackets += 1
+      reassembler.receive(
+        segment, bytes.extracting(payload..<payload + segment.wireLength), at: moment, &books)
+      return
+    }
     var cursor = PacketCursor(bytes, wireLength: wireLength)
     decode(&cursor, from: first, nesting: 0, at: moment, &reassembler, &books)
   }

@@ -7,6 +7,8 @@ struct TCPReassembler {
   private var table = FlowTable()
   private var slots: ContiguousArray<TrackedConnection> = []
   private var freeSlots: [Int] = []
+  /// Of the last packet: the next one is often of the same connection.
+  private var lastSlot = 0
   private(set) var connections: UInt32 = 0
   /// Connections that were reset, and those that are over, in the order of their time to go.
   private var lingering = WaitingLine()
@@ -24,16 +26,19 @@ struct TCPReassembler {
     if !lingering.isEmpty { endLingering(at: moment, &books) }
     if !buried.isEmpty { forgetBuried(at: moment, books.limits) }
     let (key, fromFirst) = FlowKey.of(segment)
-    let hash = table.hash(key)
-    var slot = table.slot(hash) { slots[$0].key == key }
+    var slot = lastSlot
+    if slot >= slots.count || slots[slot].key != key || slots[slot].isVacant {
+      slot = table.slot(table.hash(key)) { slots[$0].key == key }
+    }
     if slot < 0 {
-      slot = open(segment, key, hash, fromFirst, at: moment, &books)
+      slot = open(segment, key, fromFirst, at: moment, &books)
     } else if segment.flags.contains(.syn),
       slots[slot].isSuperseded(by: segment, fromFirst: fromFirst)
     {
       retire(slot, .reused, at: moment, &books)
-      slot = open(segment, key, hash, fromFirst, at: moment, &books)
+      slot = open(segment, key, fromFirst, at: moment, &books)
     }
+    lastSlot = slot
     let phase = slots[slot].phase
     slots[slot].receive(segment, payload, fromFirst: fromFirst, at: moment, &books)
     if slots[slot].phase != phase { note(slot, at: moment, &books) }
@@ -54,7 +59,7 @@ struct TCPReassembler {
   // MARK: Beginning
 
   private mutating func open(
-    _ segment: TCPSegment, _ key: FlowKey, _ hash: UInt32, _ fromFirst: Bool, at moment: Moment,
+    _ segment: TCPSegment, _ key: FlowKey, _ fromFirst: Bool, at moment: Moment,
     _ books: inout Bookkeeping
   ) -> Int {
     if table.count >= books.limits.connections { evictIdle(at: moment, &books) }
@@ -78,7 +83,7 @@ struct TCPReassembler {
       slot = slots.count
       slots.append(connection)
     }
-    table.insert(hash, slot: slot)
+    table.insert(table.hash(key), slot: slot)
     connection.outlet.send(.began(handshake: segment.flags.contains(.syn)), at: moment)
     return slot
   }

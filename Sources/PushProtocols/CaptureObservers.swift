@@ -56,6 +56,12 @@ public final class CaptureObservers: ConnectionSink {
     if case .ended = event { routes.remove(connection) }
   }
 
+  public func foresee(_ connection: ConnectionID, step: Int) {
+    if case .claimed(let index)? = routes[connection] {
+      observers[index].foresee(connection, step: step)
+    }
+  }
+
   private func decide(_ waiting: Waiting, _ connection: ConnectionID) -> Route {
     let description = waiting.opening.description
     let known = assigned[description.server.port] ?? assigned[description.client.port]

@@ -2,8 +2,8 @@ import Wire
 
 /// What is known of each open connection.
 ///
-/// Numbers of connections count up, so a table in which each stands at its own number has few
-/// collisions, and finding one costs no hashing: this is asked for every event of a capture.
+/// Numbers of connections count up: a multiplication spreads them evenly, which is all the hashing
+/// that they need. This is asked for every event of a capture.
 struct ConnectionTable<Value> {
   private struct Entry {
     var connection = ConnectionID(0)
@@ -16,7 +16,7 @@ struct ConnectionTable<Value> {
   subscript(connection: ConnectionID) -> Value? {
     get {
       let mask = entries.count - 1
-      var at = Int(connection.index) & mask
+      var at = home(connection)
       while entries[at].value != nil {
         if entries[at].connection == connection { return entries[at].value }
         at = (at + 1) & mask
@@ -30,6 +30,12 @@ struct ConnectionTable<Value> {
     }
   }
 
+  @inline(__always)
+  private func home(_ connection: ConnectionID) -> Int {
+    Int(truncatingIfNeeded: UInt64(connection.index) &* 0x9E37_79B9_7F4A_7C15 >> 40)
+      & (entries.count - 1)
+  }
+
   /// In the order of the connections.
   var keysInOrder: [ConnectionID] {
     entries.filter { $0.value != nil }.map(\.connection).sorted()
@@ -41,7 +47,7 @@ struct ConnectionTable<Value> {
   @discardableResult
   private mutating func put(_ value: Value, _ connection: ConnectionID) -> Bool {
     let mask = entries.count - 1
-    var at = Int(connection.index) & mask
+    var at = home(connection)
     while entries[at].value != nil, entries[at].connection != connection { at = (at + 1) & mask }
     let isNew = entries[at].value == nil
     entries[at] = Entry(connection: connection, value: value)
@@ -58,7 +64,7 @@ struct ConnectionTable<Value> {
 
   mutating func remove(_ connection: ConnectionID) {
     let mask = entries.count - 1
-    var hole = Int(connection.index) & mask
+    var hole = home(connection)
     while entries[hole].value != nil, entries[hole].connection != connection {
       hole = (hole + 1) & mask
     }
@@ -67,7 +73,7 @@ struct ConnectionTable<Value> {
     // Moves later entries of the run back, so that no search stops early at the hole.
     var probe = (hole + 1) & mask
     while entries[probe].value != nil {
-      let home = Int(entries[probe].connection.index) & mask
+      let home = home(entries[probe].connection)
       if (probe - home) & mask >= (probe - hole) & mask {
         entries.swapAt(hole, probe)
         hole = probe
@@ -75,5 +81,21 @@ struct ConnectionTable<Value> {
       probe = (probe + 1) & mask
     }
     entries[hole].value = nil
+  }
+}
+
+extension ConnectionTable where Value: AnyObject {
+  /// Where the object lies in memory.
+  func address(of connection: ConnectionID) -> UnsafeRawPointer? {
+    let mask = entries.count - 1
+    var at = home(connection)
+    while entries[at].value != nil {
+      if entries[at].connection == connection {
+        guard let value = entries[at].value else { return nil }
+        return unsafe UnsafeRawPointer(Unmanaged.passUnretained(value).toOpaque())
+      }
+      at = (at + 1) & mask
+    }
+    return nil
   }
 }

@@ -34,10 +34,15 @@ public enum UnwrappedCapture {
     let wrapped = WrappedConnections()
     let sink = makeSink(wrapped)
     let unwrapping = UnwrappingSink(options, to: sink, noting: wrapped)
-    let summary = file.read(into: unwrapping) { secrets in
+    let relay = ConnectionRelay.isWorthwhile ? ConnectionRelay(to: unwrapping) : nil
+    let summary = file.read(into: relay ?? unwrapping) { secrets in
       // The only kind that opens TLS.
-      if secrets.kind == 0x544c_534b { unwrapping.add(keyLog: secrets.bytes) }
+      guard secrets.kind == 0x544c_534b else { return }
+      // Packets before the block are read without it, whichever thread is how far.
+      relay?.drain()
+      unwrapping.add(keyLog: secrets.bytes)
     }
+    relay?.finish()
     return (Reading(sink: sink, summary: summary, wrapped: wrapped), unwrapping.secrets)
   }
 }

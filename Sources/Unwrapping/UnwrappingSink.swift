@@ -66,6 +66,10 @@ public final class UnwrappingSink: ConnectionSink {
     }
   }
 
+  public func foresee(_ connection: ConnectionID, step: Int) {
+    if stage(Int(connection.index)) == Stage.clear { sink.foresee(connection, step: step) }
+  }
+
   @inline(__always)
   private func stage(_ index: Int) -> UInt8 {
     unsafe index < stages.count ? stages[index] : Stage.unseen

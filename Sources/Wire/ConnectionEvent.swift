@@ -202,4 +202,16 @@ public protocol ConnectionSink: AnyObject {
   func receive(
     _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
     bytes: UnsafeRawBufferPointer, at moment: Moment)
+
+  /// Events of this connection come soon. Nothing is told by this: a sink that keeps much of each
+  /// of many connections can fetch what it keeps from memory, for several connections at a time,
+  /// instead of waiting for each piece when it is needed.
+  ///
+  /// - Parameter step: 0, then 1, then 2, each for all connections: what one step has fetched says
+  ///   where the pieces of the next one are.
+  func foresee(_ connection: ConnectionID, step: Int)
+}
+
+extension ConnectionSink {
+  public func foresee(_ connection: ConnectionID, step: Int) {}
 }

@@ -9,11 +9,11 @@ public struct DeliveryTally: Hashable, Sendable {
   public private(set) var rejection = ""
   private var firstRejected = DeliveryID(.max)
   /// By the place of the state in `DeliveryState.allCases`.
-  private var counts = [UInt64](repeating: 0, count: DeliveryState.allCases.count)
+  private var counts = SIMD8<UInt64>()
 
   public init(subscriber: String) { self.subscriber = subscriber }
 
-  public var total: UInt64 { counts.reduce(0, +) }
+  public var total: UInt64 { counts.wrappedSum() }
 
   public subscript(state: DeliveryState) -> UInt64 { counts[state.place] }
 

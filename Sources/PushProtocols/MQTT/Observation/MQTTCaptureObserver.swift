@@ -18,7 +18,6 @@ public final class MQTTCaptureObserver: CaptureObserver {
   private var books: MQTTDeliveryBooks
   /// The deliveries in question when the capture is over.
   private(set) var deliveries: [MQTTDelivery] = []
-  private var remembered = MQTTAcknowledgedMemory()
   private var topics = MQTTTopicMemory()
   private(set) var closed: [MQTTConversation] = []
   var stillOpen: [MQTTConversation] = []
@@ -50,6 +49,14 @@ public final class MQTTCaptureObserver: CaptureObserver {
       conversation = begin(event, connection, description, at: moment)
     }
     unsafe conversation.receive(event, bytes: bytes, at: moment)
+  }
+
+  /// What was read by `foresee`, so that it is read at all.
+  private var glimpse = 0
+
+  public func foresee(_ connection: ConnectionID, step: Int) {
+    guard let start = unsafe conversations.address(of: connection) else { return }
+    glimpse &+= unsafe MQTTConversation.glimpse(start, step: step)
   }
 
   private func begin(
@@ -108,9 +115,9 @@ public final class MQTTCaptureObserver: CaptureObserver {
 
   func groups(_ state: DeliveryState) -> [MQTTDeliveryGroup] { books.groups(state) }
 
-  func remember(_ delivery: MQTTDelivery, acknowledgedBy subscriber: MQTTSubscriber) {
-    remembered.add(delivery, subscriber)
-  }
+  /// How many acknowledged deliveries of each subscriber are remembered: all subscribers share what
+  /// may be.
+  var memoryLimit: Int { books.memoryLimit }
 
   func topicText(_ bytes: RawSpan) -> String { topics.text(bytes) }
 
@@ -136,28 +143,5 @@ public final class MQTTCaptureObserver: CaptureObserver {
     observation.findings = judge.findings()
     observation.warnings = warnings
     return observation
-  }
-}
-
-/// The deliveries that were acknowledged of late, so that a repetition is known when it comes.
-///
-/// One line for all subscribers: few of them are remembered for long, many for shortly.
-struct MQTTAcknowledgedMemory {
-  private static let limit = 1 << 15
-  private var line: [(delivery: MQTTDelivery, subscriber: MQTTSubscriber)] = []
-  private var next = 0
-
-  mutating func add(_ delivery: MQTTDelivery, _ subscriber: MQTTSubscriber) {
-    subscriber.lastAcknowledged[delivery.packetID] = delivery
-    if line.count < Self.limit {
-      line.append((delivery, subscriber))
-      return
-    }
-    let (oldest, owner) = line[next]
-    if owner.lastAcknowledged[oldest.packetID] === oldest {
-      owner.lastAcknowledged.remove(oldest.packetID)
-    }
-    line[next] = (delivery, subscriber)
-    next = (next + 1) & (Self.limit - 1)
   }
 }

@@ -153,7 +153,6 @@ extension MQTTConversation {
   /// does not show what the alias stands for.
   func resolve(_ packet: MQTTSeenPublish, _ direction: Direction, at moment: Moment) -> String {
     guard let alias = packet.topicAlias, alias != 0 else { return packet.topic }
-    let index = Int(direction.rawValue)
     let limit = direction == .toServer ? serverTopicAliasMaximum : clientTopicAliasMaximum
     if alias > limit, connect != nil, connack != nil {
       violate(
@@ -161,10 +160,10 @@ extension MQTTConversation {
         "topic alias \(alias), the maximum is \(limit)", at: moment)
     }
     if !packet.topic.isEmpty {
-      topicAliases[index][alias] = packet.topic
+      topicAliases[direction][alias] = packet.topic
       return packet.topic
     }
-    if let topic = topicAliases[index][alias] { return topic }
+    if let topic = topicAliases[direction][alias] { return topic }
     if evidenceMissing.isEmpty {
       violate(.unknownTopicAlias, "topic alias \(alias) stands for nothing", at: moment)
     }

@@ -43,18 +43,34 @@ extension MQTTConversation {
 
   private func noteInFlight(_ delivery: MQTTDelivery, _ id: UInt16, at moment: Moment) {
     delivery.attempts += 1
-    if inFlightHere[id] !== delivery {
-      record.sent += 1
-      inFlightHere[id] = delivery
-    }
+    takeOff(delivery)
     sends += 1
     delivery.sendOrder = sends
-    if inFlightHere.count > clientReceiveMaximum, evidenceMissing.isEmpty {
+    if inFlightHere > clientReceiveMaximum, evidenceMissing.isEmpty {
       violate(
         .serverOverReceiveMaximum,
-        "\(inFlightHere.count) in flight, the client's Receive Maximum is \(clientReceiveMaximum)",
+        "\(inFlightHere) in flight, the client's Receive Maximum is \(clientReceiveMaximum)",
         at: moment)
     }
+  }
+
+  /// Whether it was not in flight on this connection before.
+  @discardableResult
+  private func takeOff(_ delivery: MQTTDelivery) -> Bool {
+    if delivery.flight == record.id { return false }
+    delivery.flight = record.id
+    inFlightHere += 1
+    record.sent += 1
+    return true
+  }
+
+  /// Whether it was in flight on this connection.
+  @discardableResult
+  private func land(_ delivery: MQTTDelivery) -> Bool {
+    guard delivery.flight == record.id else { return false }
+    delivery.flight = SessionID(0)
+    inFlightHere -= 1
+    return true
   }
 
   /// The server sends a delivery again that is in flight.
@@ -101,6 +117,7 @@ extension MQTTConversation {
   /// Another message has the identifier of one that is in flight.
   private func reused(_ id: UInt16, of delivery: MQTTDelivery, at moment: Moment) {
     subscriber?.inFlight.remove(id)
+    land(delivery)
     guard evidenceMissing.isEmpty, delivery.taint.isEmpty, !delivery.isDoubtful else {
       if delivery.taint.isEmpty { delivery.taint = evidenceMissing }
       return
@@ -109,7 +126,7 @@ extension MQTTConversation {
       .serverIdentifierInUse, "PUBLISH with id \(id) of a delivery in flight", at: moment)
     delivery.replaced = (moment, self)
     delivery.settleReplaced()
-    subscriber?.oneSettled()
+    subscriber?.takeOut(delivery)
   }
 
   /// A delivery that has not been sent before, as far as the capture shows.
@@ -206,14 +223,14 @@ extension MQTTConversation {
     if type == .pubrec {
       delivery.phase = .received
       delivery.note(.received, moment, in: record.id, holder: .server, "PUBREC")
-      unconfirmed.append((end, delivery, false))
+      unconfirmed.append(delivery, end: end)
       return
     }
     delivery.acknowledgedAt = moment
     delivery.acknowledgedIn = record.id
     delivery.note(.acknowledged, moment, in: record.id, holder: .nobody, type.name)
-    unconfirmed.append((end, delivery, true))
-    observer.remember(delivery, acknowledgedBy: subscriber)
+    unconfirmed.append(delivery, end: end, wasComplete: true)
+    subscriber.lastAcknowledged.add(delivery, limit: observer.memoryLimit)
     settle(delivery, id, .acknowledged, "", at: moment)
   }
 
@@ -277,12 +294,12 @@ extension MQTTConversation {
     at moment: Moment
   ) {
     delivery.settle(state, reason)
-    if inFlightHere.remove(id) {
+    if land(delivery) {
       record.acknowledged += 1
-      if inFlightHere.isEmpty { idleSince = moment }
+      if inFlightHere == 0 { idleSince = moment }
     }
     subscriber?.inFlight.remove(id)
-    subscriber?.oneSettled()
+    subscriber?.takeOut(delivery)
   }
 
   /// Answers follow the order in which the PUBLISHes came (MQTT-4.6.0-2, -3).
@@ -314,11 +331,7 @@ extension MQTTConversation {
     let again = delivery.lastConversation !== self
     if again { delivery.sendOrder = 0 }
     delivery.lastConversation = self
-    if inFlightHere[packet.packetID] == nil, again {
-      inFlightHere[packet.packetID] = delivery
-      record.sent += 1
-      record.redelivered += 1
-    }
+    if again, takeOff(delivery) { record.redelivered += 1 }
     delivery.note(
       .completing, moment, in: record.id, holder: .server, again ? "PUBREL again" : "PUBREL")
   }

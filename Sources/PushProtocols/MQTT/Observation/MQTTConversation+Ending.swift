@@ -73,7 +73,7 @@ extension MQTTConversation {
   /// - Parameter moment: of a packet of the server. What it sent after its last packet may have
   ///   been lost on the way to the capture.
   func noteIdle(until moment: Moment) {
-    guard let idleSince, let lastServerBytes, inFlightHere.isEmpty, evidenceMissing.isEmpty,
+    guard let idleSince, let lastServerBytes, inFlightHere == 0, evidenceMissing.isEmpty,
       !isClientFull
     else { return }
     let since = max(idleSince.time, lastServerBytes.time)
@@ -108,7 +108,7 @@ extension MQTTConversation {
     settleEarlyAnswers()
     if let lastServerSign, !transport.isOutstanding(.toClient) { noteIdle(until: lastServerSign) }
     if !isStillOpen { reopenUnconfirmed(at: moment) }
-    unconfirmed = []
+    unconfirmed.removeAll()
     if let zombie = silence.zombie { observer.zombies.append((zombie, self)) }
     if !beforeConnack.isEmpty, record.end != .refused { assumeConnected(at: moment) }
     if isStillOpen {
@@ -124,13 +124,14 @@ extension MQTTConversation {
   /// the deliveries are open again, and whether they are done is in doubt until the server sends
   /// them again or the capture shows otherwise.
   private func reopenUnconfirmed(at moment: Moment) {
-    for (_, delivery, wasComplete) in unconfirmed where delivery.lastConversation === self {
+    for entry in unconfirmed.entries where entry.delivery.lastConversation === self {
+      let delivery = entry.delivery
       let id = delivery.packetID
       delivery.isDoubtful = true
       delivery.note(
         .unconfirmedAcknowledgement, moment, in: record.id, holder: .server,
         "TCP did not confirm it before the connection ended")
-      if wasComplete {
+      if entry.wasComplete {
         observer.takeBack(delivery)
         delivery.phase = .sent
         record.acknowledged -= min(1, record.acknowledged)

@@ -11,86 +11,90 @@ final class MQTTConversation {
     var moment: Moment
   }
 
-  let connection: ConnectionID
-  let description: ConnectionDescription
-  var record: SessionRecord
-  unowned let observer: MQTTCaptureObserver
+  // First what nearly every packet asks for: it lies together, in few lines of the cache.
+
+  // The observer keeps its conversations, so it is there as long as they are told anything.
+  private unowned(unsafe) let keeper: MQTTCaptureObserver
+  var observer: MQTTCaptureObserver { unsafe keeper }
+  /// Set by a good CONNACK; for a connection in its middle, by its first packet.
+  var subscriber: MQTTSubscriber?
   let broker: MQTTObservedServer
   var version = MQTTVersion.unknown
   /// The first packet of the client was seen, so its CONNECT was or is missing for good.
   var sawFirstClientPacket = false
-  var connect: MQTTConnect?
-  var connack: MQTTConnack?
-  /// The capture shows the connection from its first byte.
-  let handshake: Bool
-  /// Set by a good CONNACK; for a connection in its middle, by its first packet.
-  var subscriber: MQTTSubscriber?
-
-  /// By direction: what the end that receives it has granted.
-  private var framers = [MQTTFramer(), MQTTFramer()]
-  private var hasStarted = [false, false]
+  private var hasStarted = BothWays(false)
   /// After an undecodable header nothing more is read in that direction.
-  private var isUnreadable = [false, false]
-  /// All that was seen of a direction that began before the capture, until its packets are found.
-  private var beginnings: [[UInt8]?] = [nil, nil]
-  var topicAliases: [[UInt16: String]] = [[:], [:]]
-
-  var keepAlive = Nanoseconds.zero
-  /// What the client can take at once; 3.x knows no limit.
-  var clientReceiveMaximum = UInt32.max
-  var serverReceiveMaximum = UInt32.max
-  var clientTopicAliasMaximum: UInt16 = 0
-  var serverTopicAliasMaximum: UInt16 = 0
-  var clientMaximumPacketSize = UInt64.max
-
-  var pendingSubscribes: [UInt16: MQTTSubscribe] = [:]
-  var pendingUnsubscribes: [UInt16: MQTTUnsubscribe] = [:]
-  /// What the client said before the server let it in.
-  var beforeConnack: [MQTTSeenPacket] = []
-  var lastServerPacket: Moment?
+  private var isUnreadable = BothWays(false)
+  var isOver = false
+  /// The client's TCP takes nothing.
+  var isClientFull = false
+  /// Bytes of the server are missing.
+  var missedFromServer = false
   /// The last packet of the server's TCP: up to then the capture would show what it had sent.
   var lastServerSign: Moment?
   /// When the server last wrote anything, or could again.
   var lastServerBytes: Moment?
-  /// The client's TCP takes nothing.
-  var isClientFull = false
+  var lastServerPacket: Moment?
   /// Nothing has been in flight to the client since then.
   var idleSince: Moment?
-  /// Bytes of the server are missing.
-  var missedFromServer = false
-  /// When CONNECT came.
-  var connected: Moment?
-  /// Answers whose PUBLISH has not been told: it may come late, out of order, or be missing.
-  var earlyAnswers: [MQTTEarlyAnswer] = []
-  /// PINGREQs that wait for an answer.
-  var unansweredPings: [Moment] = []
-  /// QoS > 0 from the client, sent on this connection and not finished.
-  var publishedHere = MQTTPacketIDTable<MQTTPublication>()
-  /// QoS > 0 to the client, sent on this connection and not finished, by identifier.
-  var inFlightHere = MQTTPacketIDTable<MQTTDelivery>()
-  /// In flight when this connection resumed the session state.
-  var inherited: [MQTTDelivery] = []
+  /// How many deliveries with QoS > 0 were sent on this connection and are not finished. Each says
+  /// with `flight` that it is one of them.
+  var inFlightHere = 0
   /// Deliveries are numbered in the order of their sending, for the order of answers.
   var sends: UInt64 = 0
   var lastPubackOrder: UInt64 = 0
   var lastPubrecOrder: UInt64 = 0
+  var clientReceiveMaximum = UInt32.max
+  /// Why the session is not wholly known; empty when it is.
+  var evidenceMissing = ""
+  /// Answers whose PUBLISH has not been told: it may come late, out of order, or be missing.
+  var earlyAnswers: [MQTTEarlyAnswer] = []
+  var transport = MQTTTransportState()
   /// Sent here, and not known to have reached the client's TCP.
-  private var awaitingTransport: [(end: UInt64, delivery: MQTTDelivery)] = []
+  private var awaitingTransport = MQTTOutstanding()
   /// Acknowledged here, but the acknowledgement is not known to have reached the server's TCP.
-  var unconfirmed: [(end: UInt64, delivery: MQTTDelivery, wasComplete: Bool)] = []
-
+  var unconfirmed = MQTTOutstanding()
+  var silence = MQTTSilence()
   var client: Departure?
+  /// By direction: what the end that receives it has granted.
+  private var framers = BothWays(MQTTFramer())
+  /// By number of the packet type.
+  private var packetCounts = BothWays(SIMD16<UInt32>())
+  var record: SessionRecord
+
+  // Then what few packets ask for.
+
+  let connection: ConnectionID
+  let description: ConnectionDescription
+  var connect: MQTTConnect?
+  var connack: MQTTConnack?
+  /// The capture shows the connection from its first byte.
+  let handshake: Bool
+  var topicAliases = BothWays<[UInt16: String]>([:])
+  var keepAlive = Nanoseconds.zero
+  /// What the server can take at once; 3.x knows no limit.
+  var serverReceiveMaximum = UInt32.max
+  var clientTopicAliasMaximum: UInt16 = 0
+  var serverTopicAliasMaximum: UInt16 = 0
+  var clientMaximumPacketSize = UInt64.max
+  var pendingSubscribes: [UInt16: MQTTSubscribe] = [:]
+  var pendingUnsubscribes: [UInt16: MQTTUnsubscribe] = [:]
+  /// What the client said before the server let it in.
+  var beforeConnack: [MQTTSeenPacket] = []
+  /// When CONNECT came.
+  var connected: Moment?
+  /// PINGREQs that wait for an answer.
+  var unansweredPings: [Moment] = []
+  /// QoS > 0 from the client, sent on this connection and not finished.
+  var publishedHere = MQTTPacketIDTable<MQTTPublication>()
+  /// In flight when this connection resumed the session state.
+  var inherited: [MQTTDelivery] = []
   var server: Departure?
   var takenOver: Moment?
   /// What ended the session, as opposed to the last packet of the connection.
   var ending: Moment?
-  /// Why the session is not wholly known; empty when it is.
-  var evidenceMissing = ""
-  var isOver = false
-  var silence = MQTTSilence()
-  var transport = MQTTTransportState()
-  /// By direction and number of the packet type.
-  private var packetCounts = [UInt32](repeating: 0, count: 32)
+  /// All that was seen of a direction that began before the capture, until its packets are found.
+  private var beginnings = BothWays<[UInt8]?>(nil)
 
   init(
     _ connection: ConnectionID, _ description: ConnectionDescription, handshake: Bool,
@@ -100,7 +104,7 @@ final class MQTTConversation {
     self.description = description
     self.handshake = handshake
     self.broker = broker
-    self.observer = observer
+    unsafe keeper = observer
     record = SessionRecord(
       id: number, connection: connection.index, protocolName: "mqtt",
       subscriber: "client at \(description.client)", isIdentified: false,
@@ -152,26 +156,25 @@ final class MQTTConversation {
   private func read(
     _ bytes: UnsafeRawBufferPointer, _ direction: Direction, offset: UInt64, at moment: Moment
   ) {
-    let index = Int(direction.rawValue)
-    if !hasStarted[index] {
-      hasStarted[index] = true
-      framers[index] = MQTTFramer(startingAt: offset)
+    if !hasStarted[direction] {
+      hasStarted[direction] = true
+      framers[direction] = MQTTFramer(startingAt: offset)
       // Without the SYN the first byte seen may be in the middle of a packet.
       if !handshake {
-        framers[index].gap(of: 0)
-        beginnings[index] = []
+        framers[direction].gap(of: 0)
+        beginnings[direction] = []
       }
     }
     transport.sent(direction, upTo: offset + UInt64(bytes.count))
-    if isUnreadable[index] { return }
-    if framers[index].isAtBoundary {
-      unsafe readPackets(bytes.bytes, direction, index, at: moment)
+    if isUnreadable[direction] { return }
+    if framers[direction].isAtBoundary {
+      unsafe readPackets(bytes.bytes, direction, at: moment)
       return
     }
     // Taken out while it is read, so that packets may be followed up meanwhile.
     var framer = MQTTFramer()
-    swap(&framer, &framers[index])
-    defer { swap(&framer, &framers[index]) }
+    swap(&framer, &framers[direction])
+    defer { swap(&framer, &framers[direction]) }
     do {
       let segment = unsafe bytes.bytes
       if !framer.isSynchronised {
@@ -180,8 +183,8 @@ final class MQTTConversation {
         if chain.packets > 0, chain.length == segment.byteCount {
           framer.gap(of: 0)
           framer.assumeBoundary()
-          beginnings[index] = nil
-        } else if let whole = beginning(with: segment, index, direction) {
+          beginnings[direction] = nil
+        } else if let whole = beginning(with: segment, direction) {
           let end = offset + UInt64(segment.byteCount)
           framer = MQTTFramer(startingAt: end - UInt64(whole.count))
           try unsafe framer.read(whole.span.bytes) { decode($0.end, $1, direction, at: moment) }
@@ -199,7 +202,7 @@ final class MQTTConversation {
       try framer.read([]) { decode($0.end, $1, direction, at: moment) }
     } catch {
       if framer.skipOversizedPacket() { return }
-      isUnreadable[index] = true
+      isUnreadable[direction] = true
       reportUnreadable(error, direction, at: moment)
     }
   }
@@ -208,23 +211,23 @@ final class MQTTConversation {
   ///
   /// - Returns: them, when they are whole now.
   private func beginning(
-    with segment: RawSpan, _ index: Int, _ direction: Direction
+    with segment: RawSpan, _ direction: Direction
   ) -> [UInt8]? {
-    guard var bytes = beginnings[index] else { return nil }
+    guard var bytes = beginnings[direction] else { return nil }
     unsafe segment.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
     let chain = unsafe MQTTPacketChain(bytes.span.bytes, version: version, direction: direction)
     let isWhole = chain.packets > 0 && chain.length == bytes.count
     let mayBe = chain.isUnbroken && bytes.count < CaptureObservers.openingLimit.bytes
-    beginnings[index] = mayBe && !isWhole ? bytes : nil
+    beginnings[direction] = mayBe && !isWhole ? bytes : nil
     return isWhole ? bytes : nil
   }
 
   /// Nearly every segment begins and ends with a packet: those are read where they lie, and the
   /// framer only learns how many bytes went by.
   private func readPackets(
-    _ segment: RawSpan, _ direction: Direction, _ index: Int, at moment: Moment
+    _ segment: RawSpan, _ direction: Direction, at moment: Moment
   ) {
-    let start = framers[index].offset
+    let start = framers[direction].offset
     var position = 0
     while let length = MQTTFramer.wholePacket(segment, at: position) {
       decode(
@@ -232,15 +235,15 @@ final class MQTTConversation {
         direction, at: moment)
       position += length
     }
-    framers[index].pass(position)
+    framers[direction].pass(position)
     if position == segment.byteCount { return }
     do {
-      try framers[index].read(segment.extracting(position..<segment.byteCount)) { _, _ in
+      try framers[direction].read(segment.extracting(position..<segment.byteCount)) { _, _ in
         preconditionFailure("a whole packet was passed over")
       }
     } catch {
-      if framers[index].skipOversizedPacket() { return }
-      isUnreadable[index] = true
+      if framers[direction].skipOversizedPacket() { return }
+      isUnreadable[direction] = true
       reportUnreadable(error, direction, at: moment)
     }
   }
@@ -250,7 +253,7 @@ final class MQTTConversation {
     _ end: UInt64, _ bytes: RawSpan, _ direction: Direction, at moment: Moment
   ) {
     let first = unsafe bytes.unsafeLoad(fromByteOffset: 0, as: UInt8.self)
-    packetCounts[Int(direction.rawValue) << 4 | Int(first >> 4)] &+= 1
+    packetCounts[direction][Int(first >> 4)] &+= 1
     do {
       if subscriber != nil, version != .unknown, sawFirstClientPacket || direction == .toClient,
         try decodeUsual(bytes, direction, end: end, at: moment)
@@ -345,8 +348,8 @@ final class MQTTConversation {
   /// Every packet, readable or not, by its type.
   var messageCounts: [MessageCount] {
     MQTTPacketType.allCases.compactMap { type in
-      let toServer = packetCounts[Int(type.rawValue)]
-      let toClient = packetCounts[16 | Int(type.rawValue)]
+      let toServer = packetCounts.toServer[Int(type.rawValue)]
+      let toClient = packetCounts.toClient[Int(type.rawValue)]
       if toServer == 0, toClient == 0 { return nil }
       return MessageCount(type.name, toServer: toServer, toClient: toClient)
     }
@@ -380,13 +383,12 @@ final class MQTTConversation {
   private func miss(
     _ direction: Direction, offset: UInt64, length: UInt64, _ kind: GapKind, at moment: Moment
   ) {
-    let index = Int(direction.rawValue)
-    if !hasStarted[index] {
-      hasStarted[index] = true
-      framers[index] = MQTTFramer(startingAt: offset)
+    if !hasStarted[direction] {
+      hasStarted[direction] = true
+      framers[direction] = MQTTFramer(startingAt: offset)
     }
-    framers[index].gap(of: length)
-    beginnings[index] = nil
+    framers[direction].gap(of: length)
+    beginnings[direction] = nil
     transport.sent(direction, upTo: offset + length)
     // What nobody ever got changed nothing at the other end; but it was meant to.
     let why =
@@ -408,40 +410,32 @@ final class MQTTConversation {
     transport.acknowledged(direction, upTo: upTo)
     switch direction {
     case .toClient:
-      var count = 0
-      while count < awaitingTransport.count, awaitingTransport[count].end <= upTo {
-        let delivery = awaitingTransport[count].delivery
-        if delivery.lastConversation === self {
-          delivery.note(
-            .transportAcknowledged, moment, in: record.id,
-            holder: delivery.isOpen ? .server : .nobody)
-        }
-        count += 1
-      }
-      if count == awaitingTransport.count {
-        awaitingTransport.removeAll(keepingCapacity: true)
-      } else {
-        awaitingTransport.removeFirst(count)
+      awaitingTransport.confirm(upTo: upTo) { delivery in
+        guard delivery.lastConversation === self else { return }
+        delivery.note(
+          .transportAcknowledged, moment, in: record.id,
+          holder: delivery.isOpen ? .server : .nobody)
       }
     case .toServer:
-      if !unconfirmed.isEmpty { unconfirmed.removeAll { $0.end <= upTo } }
+      unconfirmed.confirm(upTo: upTo)
       silence.confirm(upTo: upTo)
     }
   }
 
   func awaitTransport(_ delivery: MQTTDelivery, end: UInt64) {
-    awaitingTransport.append((end, delivery))
+    awaitingTransport.append(delivery, end: end)
   }
 
   /// Nothing more is read: only what reports and stories tell of is kept.
   func letGo() {
-    inFlightHere.removeAll()
+    inFlightHere = 0
     publishedHere.removeAll()
-    awaitingTransport = []
-    unconfirmed = []
+    awaitingTransport.removeAll()
+    unconfirmed.removeAll()
     inherited = []
-    framers = []
-    topicAliases = []
+    framers = BothWays(MQTTFramer())
+    topicAliases = BothWays([:])
+    beginnings = BothWays(nil)
     beforeConnack = []
     unansweredPings = []
     pendingSubscribes = [:]
@@ -486,24 +480,18 @@ struct MQTTEarlyAnswer {
 
 /// What TCP shows of a connection, as far as a verdict needs it.
 struct MQTTTransportState {
-  private var sent: (toServer: UInt64, toClient: UInt64) = (0, 0)
-  private var acknowledged: (toServer: UInt64, toClient: UInt64) = (0, 0)
+  private var sent = BothWays<UInt64>(0)
+  private var acknowledged = BothWays<UInt64>(0)
   /// To the client: how often bytes were repeated since the client last acknowledged any.
   private(set) var repetitions = 0
   private(set) var lastRepetition: Moment?
 
   mutating func sent(_ direction: Direction, upTo: UInt64) {
-    switch direction {
-    case .toServer: sent.toServer = max(sent.toServer, upTo)
-    case .toClient: sent.toClient = max(sent.toClient, upTo)
-    }
+    sent[direction] = max(sent[direction], upTo)
   }
 
   mutating func acknowledged(_ direction: Direction, upTo: UInt64) {
-    switch direction {
-    case .toServer: acknowledged.toServer = max(acknowledged.toServer, upTo)
-    case .toClient: acknowledged.toClient = max(acknowledged.toClient, upTo)
-    }
+    acknowledged[direction] = max(acknowledged[direction], upTo)
   }
 
   mutating func repeated(_ direction: Direction, at moment: Moment) {
@@ -514,9 +502,6 @@ struct MQTTTransportState {
 
   /// Bytes that the other end's TCP has not acknowledged: a FIN behind them may not have come out.
   func isOutstanding(_ direction: Direction) -> Bool {
-    switch direction {
-    case .toServer: acknowledged.toServer < sent.toServer
-    case .toClient: acknowledged.toClient < sent.toClient
-    }
+    acknowledged[direction] < sent[direction]
   }
 }

@@ -46,6 +46,10 @@ final class MQTTDelivery {
   var packetID: UInt16 = 0
   /// Its place in the order of the sendings of `lastConversation`; 0 when it has none.
   var sendOrder: UInt64 = 0
+  /// The session on which it is in flight; 0: on none.
+  var flight = SessionID(0)
+  /// Its place in the subscriber's line of open deliveries.
+  var place = 0
   var firstSent: Moment?
   var lastSent: Moment?
   /// The connection that it was last sent on.

@@ -16,7 +16,10 @@ struct MQTTDeliveryBooks {
   private var old: [MQTTDelivery] = []
   private var nextSearch = Self.oldLimit
 
-  private static let youngLimit = 1 << 13
+  /// How many acknowledged deliveries of a subscriber are remembered, so that a repetition is known.
+  private(set) var memoryLimit = 1024
+  private static let remembered = 1 << 16
+  private static let youngLimit = 1 << 10
   private static let oldLimit = 1 << 16
 
   init(keepsAll: Bool) { self.keepsAll = keepsAll }
@@ -26,6 +29,7 @@ struct MQTTDeliveryBooks {
     if let known = tallyIndex[subscriber] { return known }
     tallyIndex[subscriber] = tallies.count
     tallies.append(DeliveryTally(subscriber: subscriber))
+    memoryLimit = min(1024, max(32, Self.remembered / tallies.count))
     return tallies.count - 1
   }
 

@@ -1,7 +1,7 @@
 /// Objects by packet identifier.
 ///
-/// A dictionary for the few that are in flight: identifiers are given out in order, so a table in
-/// which each stands at its own number has hardly a collision, and finding one costs no hashing.
+/// A dictionary for the few that are in flight: identifiers are given out in order, and a
+/// multiplication spreads them evenly, which is all the hashing that they need.
 /// Never iterated in its own order.
 struct MQTTPacketIDTable<Value: AnyObject> {
   private struct Entry {
@@ -12,6 +12,7 @@ struct MQTTPacketIDTable<Value: AnyObject> {
   private var entries: ContiguousArray<Entry> = []
   private(set) var count = 0
 
+  var capacity: Int { entries.count }
   var isEmpty: Bool { count == 0 }
 
   subscript(id: UInt16) -> Value? {
@@ -38,6 +39,11 @@ struct MQTTPacketIDTable<Value: AnyObject> {
     count = 0
   }
 
+  @inline(__always)
+  private func home(_ id: UInt16) -> Int {
+    Int(truncatingIfNeeded: UInt32(id) &* 0x9E37_79B9 >> 8) & (entries.count - 1)
+  }
+
   /// Whether there was one.
   @discardableResult
   mutating func remove(_ id: UInt16) -> Bool {
@@ -47,7 +53,7 @@ struct MQTTPacketIDTable<Value: AnyObject> {
     // Moves later entries of the run back, so that no search stops early at the hole.
     var probe = (hole + 1) & mask
     while entries[probe].value != nil {
-      let home = Int(entries[probe].id) & mask
+      let home = home(entries[probe].id)
       if (probe - home) & mask >= (probe - hole) & mask {
         entries.swapAt(hole, probe)
         hole = probe
@@ -61,7 +67,7 @@ struct MQTTPacketIDTable<Value: AnyObject> {
   private func place(of id: UInt16) -> Int? {
     if entries.isEmpty { return nil }
     let mask = entries.count - 1
-    var at = Int(id) & mask
+    var at = home(id)
     while entries[at].value != nil {
       if entries[at].id == id { return at }
       at = (at + 1) & mask
@@ -81,7 +87,7 @@ struct MQTTPacketIDTable<Value: AnyObject> {
 
   private mutating func put(_ entry: Entry) {
     let mask = entries.count - 1
-    var at = Int(entry.id) & mask
+    var at = home(entry.id)
     while entries[at].value != nil { at = (at + 1) & mask }
     entries[at] = entry
   }

@@ -51,17 +51,20 @@ final class MQTTSubscriber {
   /// The same until the capture says that nothing more will come of it.
   var lastConversation: MQTTConversation?
   var state = MQTTSessionState()
-  /// Deliveries that have not ended, and some that have, in the order of routing.
-  private(set) var open: [MQTTDelivery] = []
-  private var settledInOpen = 0
-  /// Everything before it in `open` has ended.
+  /// Deliveries that have not ended, and some that have, in the order of routing; `nil` where one
+  /// was taken out. Each knows its place, counted from the first that ever stood here.
+  private var line: [MQTTDelivery?] = []
+  private var holes = 0
+  /// The place of the line's first element.
+  private var base = 0
+  /// Everything before it in `line` is a hole.
   private var head = 0
   /// Some of `open` may not have been sent yet.
   private var mayWait = false
   /// Server to client, by packet identifier.
   var inFlight = MQTTPacketIDTable<MQTTDelivery>()
   /// The last acknowledged delivery of an identifier, to know a repetition when it comes.
-  var lastAcknowledged = MQTTPacketIDTable<MQTTDelivery>()
+  var lastAcknowledged = MQTTAcknowledgedMemory()
   /// Client to server, by packet identifier.
   var published = MQTTPacketIDTable<MQTTPublication>()
   /// Of its last connection.
@@ -78,42 +81,59 @@ final class MQTTSubscriber {
   }
 
   var isForgettable: Bool {
-    state.knowledge == .none && open.isEmpty && conversation == nil && lastConversation == nil
+    state.knowledge == .none && line.allSatisfy { $0 == nil } && conversation == nil
+      && lastConversation == nil
   }
+
+  /// Deliveries that have not ended, and some that have, in the order of routing.
+  var open: [MQTTDelivery] { line.compactMap(\.self) }
+
+  /// Of all that is asked for by each of its packets.
+  var tableSizes: Int { line.count &+ inFlight.capacity &+ lastAcknowledged.extent }
 
   func append(_ delivery: MQTTDelivery) {
     if delivery.phase == .waiting { mayWait = true }
-    open.append(delivery)
+    delivery.place = base + line.count
+    line.append(delivery)
   }
 
-  /// To be called after a delivery of `open` was settled: they are removed now and then, so that a
-  /// long queue costs no more than a short one for each.
-  func oneSettled() {
-    settledInOpen += 1
-    while head < open.count, !open[head].isOpen { head += 1 }
-    guard settledInOpen > 16, settledInOpen * 2 > open.count else { return }
-    mayWait = false
-    open.removeAll {
-      if $0.phase == .waiting { mayWait = true }
-      return !$0.isOpen
+  /// A delivery was settled. The line is closed up now and then, so that a long queue costs no more
+  /// than a short one for each.
+  func takeOut(_ delivery: MQTTDelivery) {
+    let at = delivery.place - base
+    if line.indices.contains(at), line[at] === delivery {
+      line[at] = nil
+      holes += 1
     }
-    settledInOpen = 0
+    while head < line.count, line[head] == nil { head += 1 }
+    if head == line.count {
+      base += line.count
+      line.removeAll(keepingCapacity: line.count < 64)
+      holes = 0
+      head = 0
+      mayWait = false
+    } else if holes > 16, holes * 2 > line.count {
+      renew(open)
+    }
+  }
+
+  private func renew(_ deliveries: [MQTTDelivery]) {
+    base += line.count
+    line = []
+    holes = 0
     head = 0
+    mayWait = false
+    for delivery in deliveries where delivery.isOpen { append(delivery) }
   }
 
   /// An acknowledgement turned out to be in doubt.
   func reopen(_ delivery: MQTTDelivery) {
+    let open = open
     if open.contains(where: { $0 === delivery }) { return }
-    open.insert(delivery, at: 0)
-    head = 0
+    renew([delivery] + open)
   }
 
-  func forgetOpen() {
-    open = []
-    mayWait = false
-    settledInOpen = 0
-    head = 0
-  }
+  func forgetOpen() { renew([]) }
 
   /// Why the server would, or may, send `publication` to it: the strongest claim of its
   /// matching subscriptions, with the highest granted QoS.
@@ -179,7 +199,7 @@ final class MQTTSubscriber {
     if !mayWait { return nil }
     var owed: MQTTDelivery?
     var possible: MQTTDelivery?
-    for delivery in open[head...] where delivery.phase == .waiting {
+    for case let delivery? in line[head...] where delivery.phase == .waiting {
       guard delivery.isSame(as: content, topic: topic) else { continue }
       if delivery.claim == .owed, delivery.qos == qos { return delivery }
       if delivery.claim == .owed {
@@ -209,7 +229,7 @@ final class MQTTSubscriber {
     else { return }
     delivery.note(.dropped, moment, in: conversation.record.id, holder: .nobody, "sent with QoS 0")
     delivery.settle(.unknown, "it was sent with QoS 0, which nobody acknowledges")
-    oneSettled()
+    takeOut(delivery)
     conversation.violate(
       .belowGrantedQoS, "PUBLISH \(topic) with QoS 0 instead of \(delivery.qos.rawValue)",
       at: moment)
@@ -222,7 +242,7 @@ final class MQTTSubscriber {
     by newer: MQTTDelivery, on conversation: MQTTConversation, at moment: Moment
   ) {
     guard mayWait, let newest = newer.publication else { return }
-    for delivery in open[head...] {
+    for case let delivery? in line[head...] {
       if delivery === newer { break }
       guard delivery.phase == .waiting, delivery.claim == .owed, delivery.overtaken == nil,
         delivery.qos == newer.qos,

@@ -1,0 +1,75 @@
+import Testing
+import Wire
+
+@testable import PushProtocols
+
+/// The tables that observers keep against a dictionary that does the same.
+@Suite struct ObservationTablesTests {
+  private final class Thing {}
+
+  private struct Dice {
+    var state: UInt64 = 7
+    mutating func roll(_ limit: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33) % limit
+    }
+  }
+
+  @Test(arguments: [40, 3000])
+  func `packet identifiers are found after any insertions and removals`(_ range: Int) {
+    var dice = Dice()
+    var table = MQTTPacketIDTable<Thing>()
+    var model: [UInt16: Thing] = [:]
+    for _ in 0..<20_000 {
+      let id = UInt16(65_000 + dice.roll(range) & 0xFFFF)
+      if dice.roll(2) == 0 {
+        let thing = Thing()
+        table[id] = thing
+        model[id] = thing
+      } else {
+        #expect(table.remove(id) == (model.removeValue(forKey: id) != nil))
+      }
+      #expect(table[id] === model[id] && table.count == model.count)
+    }
+    let inOrder = model.keys.sorted().map { ObjectIdentifier(model[$0]!) }
+    #expect(table.valuesInOrder.map { ObjectIdentifier($0) } == inOrder)
+  }
+
+  @Test func `connections are found after any insertions and removals`() {
+    var dice = Dice()
+    var table = ConnectionTable<Int>()
+    var model: [ConnectionID: Int] = [:]
+    for step in 0..<20_000 {
+      let connection = ConnectionID(UInt32(dice.roll(500)))
+      if dice.roll(2) == 0 {
+        table[connection] = step
+        model[connection] = step
+      } else {
+        table.remove(connection)
+        model[connection] = nil
+      }
+      #expect(table[connection] == model[connection] && table.count == model.count)
+    }
+    #expect(table.keysInOrder == model.keys.sorted())
+  }
+
+  @Test func `the last acknowledged of an identifier is remembered, up to a limit`() {
+    var memory = MQTTAcknowledgedMemory()
+    func delivery(_ id: UInt16) -> MQTTDelivery {
+      let delivery = MQTTDelivery(
+        publication: nil, topic: "t", content: MQTTContent([1]), qos: .atLeastOnce,
+        claim: .possible, subscriber: "s", tally: 0)
+      delivery.packetID = id
+      return delivery
+    }
+    let first = delivery(1)
+    let second = delivery(1)
+    memory.add(first, limit: 3)
+    memory.add(second, limit: 3)
+    #expect(memory[1] === second)
+    for id in 2...4 { memory.add(delivery(UInt16(id)), limit: 3) }
+    #expect(memory[1] == nil && memory[4] != nil)
+    memory.remove(4)
+    #expect(memory[4] == nil)
+  }
+}
