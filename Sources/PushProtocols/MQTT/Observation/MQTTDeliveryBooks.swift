@@ -16,7 +16,7 @@ struct MQTTDeliveryBooks {
   private var old: [MQTTDelivery] = []
   private var nextSearch = Self.oldLimit
 
-  /// How many acknowledged deliveries of a subscriber are remembered, so that a repetition is known.
+  /// How many acknowledged deliveries of a subscriber are remembered, to know a repetition.
   private(set) var memoryLimit = 1024
   private static let remembered = 1 << 16
   private static let youngLimit = 1 << 10

@@ -21,7 +21,7 @@ import Wire
     var table = MQTTPacketIDTable<Thing>()
     var model: [UInt16: Thing] = [:]
     for _ in 0..<20_000 {
-      let id = UInt16(65_000 + dice.roll(range) & 0xFFFF)
+      let id = UInt16(truncatingIfNeeded: 65_000 + dice.roll(range))
       if dice.roll(2) == 0 {
         let thing = Thing()
         table[id] = thing
