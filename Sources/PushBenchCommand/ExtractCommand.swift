@@ -10,7 +10,7 @@ struct ExtractCommand: ParsableCommand {
     discussion: """
       CAPTURE-SUBSCRIBER.scenario is what replay and fuzz run; CAPTURE.sessions.jsonl has one \
       session a line, with the names of inspect's JSON. With --streams, every connection's bytes \
-      are written as two files (two more for what was inside of TLS, when it can be decrypted), and \
+      are written as two files (two more for what was inside of TLS, if it can be decrypted); \
       CAPTURE.streams.tsv and .json say whose they are, with gaps and sha256.
 
       Exit codes: 0 everything was written, 64 wrong usage, 65 a file is no capture or has nothing \

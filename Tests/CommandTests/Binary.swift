@@ -20,10 +20,13 @@ struct Binary {
 
   private final class Anchor {}
 
-  static func run(_ arguments: [String]) throws -> Binary {
+  static func run(
+    _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> Binary {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let output = Pipe()
     let errors = Pipe()
     process.standardOutput = output

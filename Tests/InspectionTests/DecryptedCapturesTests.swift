@@ -122,6 +122,49 @@ import Unwrapping
     print("\(compared) recordings have the ledger of their clear twin")
   }
 
+  // MARK: Where secrets come from
+
+  /// A Decryption Secrets Block (draft-ietf-opsawg-pcapng §4.7), little endian.
+  private static func block(of keyLog: [UInt8]) -> [UInt8] {
+    func number(_ value: Int) -> [UInt8] {
+      [0, 8, 16, 24].map { UInt8(truncatingIfNeeded: value >> $0) }
+    }
+    let padded = keyLog + Array(repeating: 0, count: (4 - keyLog.count % 4) % 4)
+    let total = 20 + padded.count
+    return number(10) + number(total) + number(0x544c_534b) + number(keyLog.count) + padded
+      + number(total)
+  }
+
+  @Test(arguments: Captures.secured.filter { $0.file.hasSuffix(".pcapng") }, [true, false])
+  func `a capture may carry its secrets, before its packets or behind them`(
+    _ truth: Captures.Truth, _ isBefore: Bool
+  ) throws {
+    let capture = Array(try Data(contentsOf: URL(filePath: truth.path)))
+    let block = Self.block(of: Array(try Data(contentsOf: URL(filePath: truth.keyLog))))
+    // Behind the section header, whose length stands in its bytes 4 to 7.
+    let head = capture[4..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+    let whole =
+      isBefore ? Array(capture[..<head]) + block + capture[head...] : capture + block
+    let path = FileManager.default.temporaryDirectory
+      .appending(path: "pushbench-secrets-\(UUID().uuidString).pcapng").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try Data(whole).write(to: URL(filePath: path))
+    let inspection = try CaptureInspection.inspect(path)
+    let other = try Self.inspect(truth)
+    #expect(Self.ledger(inspection) == Self.ledger(other))
+    #expect(!inspection.observation.deliveries.isEmpty)
+    #expect(inspection.connections.allSatisfy { $0.obstacle.isEmpty })
+  }
+
+  @Test func `what a user says of a port makes no more of what can't be read`() throws {
+    let truth = try #require(Captures.secured.first)
+    var options = CaptureOptions()
+    try options.assignments.add("mqtt=8883", known: ["mqtt"])
+    let inspection = try CaptureInspection.inspect(truth.path, options)
+    #expect(inspection.observation.sessions.isEmpty)
+    #expect(inspection.connections.allSatisfy { $0.obstacle == "noSecrets" })
+  }
+
   // MARK: Without secrets
 
   @Test(arguments: Captures.secured)
