@@ -18,6 +18,10 @@ public struct CaptureLimits: Sendable {
   public var bufferedBytes = 64 << 20
   /// Connections that are followed at a time; beyond, the longest idle are retired.
   public var connections = 100_000
+  /// A connection without any packet for longer than this is retired: nobody says goodbye for a
+  /// host that is gone. The longest keep-alive of MQTT is 18 hours, and one and a half of them are
+  /// allowed.
+  public var idle = Nanoseconds.hours(36)
   /// How long a connection that has ended is remembered, so that its stragglers are not taken for
   /// a new one: twice the maximum segment lifetime (RFC 9293 §3.4.2).
   public var afterlife = Nanoseconds.minutes(4)

@@ -21,6 +21,8 @@ public struct CaptureWarning: Hashable, Sendable {
     case bufferLimit
     /// Connections were retired to keep memory bounded.
     case connectionLimit
+    /// A connection was retired because nothing had been seen of it for very long.
+    case idleConnection
     /// An interface of the capture has a link type that isn't read.
     case unknownLinkType
   }

@@ -17,6 +17,10 @@ struct TCPReassembler {
   private var holders = WaitingLine()
   /// Where the search for idle connections goes on.
   private var idleHand = 0
+  /// Where the search for connections without a packet for very long goes on.
+  private var ageHand = 0
+  /// Often enough to find each soon, seldom enough to cost nothing.
+  private static let packetsPerLook: UInt32 = 32
 
   init(sink: any ConnectionSink) { self.sink = sink }
 
@@ -25,6 +29,7 @@ struct TCPReassembler {
   ) {
     if !lingering.isEmpty { endLingering(at: moment, &books) }
     if !buried.isEmpty { forgetBuried(at: moment, books.limits) }
+    if moment.frame % Self.packetsPerLook == 0 { retireIdle(at: moment, &books) }
     let (key, fromFirst) = FlowKey.of(segment)
     var slot = lastSlot
     if slot >= slots.count || slots[slot].key != key || slots[slot].isVacant {
@@ -178,6 +183,22 @@ struct TCPReassembler {
         return
       }
     }
+  }
+
+  /// Looks at one connection after the other, now and then at the next one.
+  private mutating func retireIdle(at moment: Moment, _ books: inout Bookkeeping) {
+    if slots.isEmpty { return }
+    ageHand = ageHand + 1 < slots.count ? ageHand + 1 : 0
+    let connection = slots[ageHand]
+    if connection.isVacant || connection.isOver { return }
+    let length = moment.time - connection.lastMoment.time
+    guard length > books.limits.idle else { return }
+    books.warnings.add(
+      .idleConnection, frame: moment.frame,
+      "\(connection.outlet.description.name(.toServer)) had no packet since frame "
+        + "\(connection.lastMoment.frame), \(length.count / 3_600_000_000_000) hours ago: it is no "
+        + "longer followed")
+    retire(ageHand, .evicted, at: moment, &books)
   }
 
   private mutating func queueHolder(_ slot: Int) {

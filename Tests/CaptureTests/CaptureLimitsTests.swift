@@ -46,6 +46,20 @@ import Wire
     #expect(talk.warnings == [.connectionLimit])
   }
 
+  @Test func `a connection without a packet for too long is retired`() {
+    var limits = CaptureLimits()
+    limits.idle = .milliseconds(10)
+    var talk = Conversation(limits: limits)
+    talk.handshake()
+    talk.clientPort = 40_001
+    talk.handshake()
+    for index in 0..<500 { talk.client(seq: 1 + index, ack: 1, "x") }
+    talk.stop()
+    let ends = talk.sink.connections.map { $0.lines.last!.split(separator: " ").last! }
+    #expect(ends == ["evicted", "captureOver"])
+    #expect(talk.warnings == [.idleConnection])
+  }
+
   @Test func `a kind of warning is kept sixteen times and always counted`() {
     var talk = Conversation()
     talk.handshake()

@@ -18,9 +18,9 @@ struct MQTTDeliveryBooks {
 
   /// How many acknowledged deliveries of a subscriber are remembered, to know a repetition.
   private(set) var memoryLimit = 1024
-  private static let remembered = 1 << 16
+  private static let remembered = 1 << 15
   private static let youngLimit = 1 << 10
-  private static let oldLimit = 1 << 16
+  private static let oldLimit = 1 << 15
 
   init(keepsAll: Bool) { self.keepsAll = keepsAll }
 
@@ -29,7 +29,7 @@ struct MQTTDeliveryBooks {
     if let known = tallyIndex[subscriber] { return known }
     tallyIndex[subscriber] = tallies.count
     tallies.append(DeliveryTally(subscriber: subscriber))
-    memoryLimit = min(1024, max(32, Self.remembered / tallies.count))
+    memoryLimit = min(1024, max(16, Self.remembered / tallies.count))
     return tallies.count - 1
   }
 
@@ -64,7 +64,7 @@ struct MQTTDeliveryBooks {
       }
     }
     old = rest
-    nextSearch = max(Self.oldLimit, old.count * 2)
+    nextSearch = max(Self.oldLimit, old.count + old.count / 4)
   }
 
   private mutating func count(_ delivery: MQTTDelivery) {

@@ -197,7 +197,9 @@ final class MQTTObservedServer {
 
   /// A connection is gone for good.
   func left(_ conversation: MQTTConversation, at moment: Moment) {
-    conversations.removeAll { $0 === conversation }
+    if let index = conversations.firstIndex(where: { $0 === conversation }) {
+      conversations.remove(at: index)
+    }
     guard let subscriber = conversation.subscriber else { return }
     if subscriber.lastConversation === conversation {
       subscriber.conversation = nil
