@@ -78,6 +78,9 @@ let package = Package(
         "Timeline", "Wire", "Custody", "Capture", "TLS", "WebSocket", "PushProtocols",
         "Unwrapping",
       ]),
+    // What is in captures as files: streams of bytes, packets of one session.
+    layer(
+      "Export", ["Timeline", "Wire", "Custody", "Capture", "TLS", "Unwrapping", "Inspection"]),
     layer("Oracles", ["Timeline", "Custody"]),
     layer(
       "Replay",
@@ -97,7 +100,8 @@ let package = Package(
       "PushBench",
       [
         "Timeline", "Wire", "Custody", "Capture", "TLS", "Simulation", "PushProtocols", "Oracles",
-        "WebSocket", "Unwrapping", "Inspection", "Replay", "Shrinking", "Search", "Reporting",
+        "WebSocket", "Unwrapping", "Inspection", "Export", "Replay", "Shrinking", "Search",
+        "Reporting",
       ]),
     .executableTarget(
       name: "PushBenchCommand", dependencies: ["PushBench", argumentParser],
@@ -129,6 +133,9 @@ let package = Package(
     tests(
       "InspectionTests",
       ["Inspection", "Custody", "Reporting", "TLS", "Timeline", "Unwrapping", "Wire"]),
+    tests(
+      "ExportTests",
+      ["Export", "Capture", "Custody", "Inspection", "TLS", "Unwrapping", "Wire"]),
     tests("WebSocketTests", ["WebSocket", "Timeline", "Wire"]),
     tests("UnwrappingTests", ["Unwrapping", "Capture", "TLS", "Timeline", "Wire"]),
     tests("OraclesTests", ["Timeline", "Custody", "Oracles"]),

@@ -25,9 +25,11 @@ for path in sorted(glob.glob(os.path.join(folder, 'truth', '*.tls.tsv'))):
     with tempfile.TemporaryDirectory() as scratch:
         keys = ['--keylog', capture + '.keylog'] if os.path.exists(capture + '.keylog') else []
         command = [pushbench, 'extract', capture, '--streams', scratch, *keys]
-        subprocess.run(command, capture_output=True, text=True)
-        tables = glob.glob(os.path.join(scratch, '*.streams.json'))
-        ours = {row['connection']: row for row in json.load(open(tables[0]))} if tables else {}
+        said = subprocess.run(command + ['--format', 'json'], capture_output=True, text=True).stdout
+        ours = collections.defaultdict(dict)
+        for row in json.loads(said)['streams']:
+            if row['content'] == 'decrypted' and row['file']:
+                ours[row['connection']]['decryptedT' + row['direction'][1:]] = row
     captures += 1
     closed = None
     truth = {int(row['stream']): row for row in csv.DictReader(open(path), delimiter='\t')}
@@ -48,7 +50,7 @@ for path in sorted(glob.glob(os.path.join(folder, 'truth', '*.tls.tsv'))):
         elif not want[0] and str(sum(f['bytes'] for f in flows)) == row['decrypted_bytes_s2c']:
             joined += 1  # The table has both directions as one.
         else:
-            lengths = [(f.get('bytes'), f.get('gaps')) for f in flows]
+            lengths = [(f.get('bytes'), f.get('gapCount')) for f in flows]
             different.append(f'{name} {stream} {row["server"]}: bytes and gaps {lengths} here, '
                              f'{row["decrypted_bytes_c2s"]} and {row["decrypted_bytes_s2c"]} there')
 for line in different:

@@ -35,12 +35,16 @@ public struct CaptureFile: ~Copyable {
   /// Reads to the end.
   ///
   /// Frame numbers count all packets, those that the filter leaves out included.
-  /// - Parameter secrets: told of each block of secrets, before the packets that follow it.
+  /// - Parameters:
+  ///   - secrets: told of each block of secrets, before the packets that follow it.
+  ///   - onlooker: shown each packet after its events were told.
   public consuming func read(
-    into sink: any ConnectionSink, secrets: ((CaptureSecrets) -> Void)? = nil
+    into sink: any ConnectionSink, secrets: ((CaptureSecrets) -> Void)? = nil,
+    showing onlooker: ((CapturedPacket) -> Void)? = nil
   ) -> CaptureSummary {
     var run = CaptureRun(sink: sink, files: packets.names, filter: filter, limits: limits)
     run.secrets = secrets
+    run.onlooker = onlooker
     while packets.next(&run) {}
     return run.finish()
   }

@@ -17,6 +17,10 @@ struct CaptureRun: ~Copyable {
   private var packetsOfUnknownLinkType: UInt64 = 0
   /// Told of secrets as they come.
   var secrets: ((CaptureSecrets) -> Void)?
+  /// Shown each packet after it was told.
+  var onlooker: ((CapturedPacket) -> Void)?
+  /// On the packet that is being read; for the onlooker.
+  private var comments: [String] = []
 
   /// Files may be merged; more comments than this are left out.
   private static let commentLimit = 1000
@@ -60,6 +64,28 @@ struct CaptureRun: ~Copyable {
   }
 
   mutating func take(
+    _ record: borrowing PacketRecord, _ container: inout PacketContainer, file: Int
+  ) {
+    if onlooker == nil {
+      tell(record, &container, file: file)
+      return
+    }
+    let tcpPackets = decoder.tcpPackets
+    decoder.framesOfFragments = []
+    comments = []
+    tell(record, &container, file: file)
+    let interface = container.interface(record.interface)
+    unsafe onlooker?(
+      CapturedPacket(
+        moment: moment, bytes: record.bytes, wireLength: record.wireLength,
+        interface: CapturedPacket.Interface(
+          file: file, number: record.interface, linkType: interface.linkType,
+          snapLength: interface.snapLength, name: interface.name),
+        connection: decoder.tcpPackets > tcpPackets ? reassembler.latest : nil,
+        frames: decoder.framesOfFragments + [moment.frame], comments: comments))
+  }
+
+  private mutating func tell(
     _ record: borrowing PacketRecord, _ container: inout PacketContainer, file: Int
   ) {
     moment.time = record.time
@@ -122,6 +148,7 @@ struct CaptureRun: ~Copyable {
   private mutating func note(_ found: PcapngFindings) {
     summary.secrets += found.secrets
     if let secrets { found.secrets.forEach(secrets) }
+    if onlooker != nil { comments = found.comments.map { String(decoding: $0, as: UTF8.self) } }
     for comment in found.comments where summary.comments.count < Self.commentLimit {
       summary.comments.append(
         PacketComment(frame: moment.frame, text: String(decoding: comment, as: UTF8.self)))

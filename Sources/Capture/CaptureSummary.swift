@@ -11,6 +11,9 @@ public struct CaptureSecrets: Hashable, Sendable {
   /// As pcapng numbers it; 0x544C534B is a TLS key log in NSS's format.
   public var kind: UInt32
   public var bytes: [UInt8]
+
+  /// The only kind that opens TLS.
+  public var isTLSKeyLog: Bool { kind == 0x544c_534b }
 }
 
 /// What a capture holds, counted while it was read.

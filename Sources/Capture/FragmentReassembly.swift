@@ -19,6 +19,8 @@ struct FragmentReassembly {
     /// Which units of 8 bytes are there.
     var isFilled: [Bool] = []
     var filledUnits = 0
+    /// The packets of the capture that it came in.
+    var frames: [UInt32] = []
     /// Known once the last fragment has come.
     var length: Int?
     /// The first fragment says what is inside; in IPv6 others need not.
@@ -34,6 +36,8 @@ struct FragmentReassembly {
   struct Whole {
     var bytes: [UInt8]
     var ipProtocol: UInt8
+    /// The packets of the capture that it came in, the last one included.
+    var frames: [UInt32]
   }
 
   mutating func add(
@@ -54,6 +58,7 @@ struct FragmentReassembly {
       return nil
     }
     let index = self.index(of: cursor, at: moment, &books)
+    packets[index].frames.append(moment.frame)
     let isNew = packets[index].fill(bytes, fragment)
     if !isNew {
       books.warnings.add(
@@ -65,7 +70,9 @@ struct FragmentReassembly {
       return nil
     }
     let packet = packets.remove(at: index)
-    return Whole(bytes: Array(packet.bytes.prefix(length)), ipProtocol: packet.ipProtocol)
+    return Whole(
+      bytes: Array(packet.bytes.prefix(length)), ipProtocol: packet.ipProtocol,
+      frames: packet.frames)
   }
 
   private mutating func index(

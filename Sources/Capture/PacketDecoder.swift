@@ -13,6 +13,8 @@ struct PacketDecoder {
   private static let nestingLimit = 4
 
   private var fragments = FragmentReassembly()
+  /// The packets that the last reassembled one came in; taken by who wants to know.
+  var framesOfFragments: [UInt32] = []
 
   mutating func decode(
     _ bytes: RawSpan, wireLength: Int, from first: Layer, at moment: Moment,
@@ -46,6 +48,7 @@ struct PacketDecoder {
           packetsNotTCP += 1
           return
         }
+        framesOfFragments = whole.frames
         var inner = unsafe PacketCursor(whole.bytes.span.bytes, wireLength: whole.bytes.count)
         inner.source = cursor.source
         inner.destination = cursor.destination

@@ -10,6 +10,8 @@ struct TCPReassembler {
   /// Of the last packet: the next one is often of the same connection.
   private var lastSlot = 0
   private(set) var connections: UInt32 = 0
+  /// Of the last segment.
+  private(set) var latest = ConnectionID(0)
   /// Connections that were reset, and those that are over, in the order of their time to go.
   private var lingering = WaitingLine()
   private var buried = WaitingLine()
@@ -45,6 +47,7 @@ struct TCPReassembler {
     }
     lastSlot = slot
     let phase = slots[slot].phase
+    latest = slots[slot].id
     slots[slot].receive(segment, payload, fromFirst: fromFirst, at: moment, &books)
     if slots[slot].phase != phase { note(slot, at: moment, &books) }
     if slots[slot].hasHole, !slots[slot].isQueuedAsHolder { queueHolder(slot) }

@@ -2,6 +2,7 @@ public import Capture
 public import Custody
 import PushProtocols
 import Timeline
+public import TLS
 public import Unwrapping
 import Wire
 
@@ -61,53 +62,88 @@ public enum CaptureInspection {
   public static func inspect(
     _ path: String, _ options: CaptureOptions, keepsDeliveries: Bool = true
   ) throws(InspectionError) -> InspectionRecord {
+    try read(path, options, keepsDeliveries: keepsDeliveries).inspection
+  }
+
+  /// A capture that was inspected, and what opened it.
+  public struct Reading {
+    public var inspection: InspectionRecord
+    public var wrapped: WrappedConnections
+    public var secrets: TLSSecrets
+  }
+
+  /// The same, for whoever reads the capture once more.
+  public static func read(
+    _ path: String, _ options: CaptureOptions, keepsDeliveries: Bool
+  ) throws(InspectionError) -> Reading {
     let reading: UnwrappedCapture.Reading<CaptureObservers>
     do {
-      reading = try UnwrappedCapture.read(path, options) { wrapped in
-        CaptureObservers(
-          assigned: options.assignments.protocols, keepsDeliveries: keepsDeliveries,
-          others: [EncryptedObserver(wrapped)]
-        ) { wrapped.isWebSocket($0) ? "WebSocket" : nil }
+      reading = try UnwrappedCapture.read(path, options) {
+        observers(options, keepsDeliveries: keepsDeliveries, $0)
       }
     } catch {
       throw .capture(error)
     }
-    let summary = reading.summary
-    guard summary.tcpPackets > 0 else {
-      if let filter = options.filter, summary.filteredPackets > 0 {
-        throw .nothingPassed(file: path, filter: filter, packets: summary.packets)
-      }
-      throw .noTCP(file: path, packets: summary.packets)
-    }
-    let end = Moment(time: summary.lastTime ?? .start, frame: 0)
-    var (observation, unrecognised) = reading.sink.finish(at: end)
-    for index in observation.sessions.indices {
-      let connection = ConnectionID(observation.sessions[index].connection)
-      guard let wrapped = reading.wrapped[connection] else { continue }
-      observation.sessions[index].tls = wrapped.tls.map(TLSLayerRecord.init)
-      observation.sessions[index].webSocket = wrapped.webSocket.map(WebSocketLayerRecord.init)
-    }
-    WebSocketRules.judge(reading.wrapped, &observation)
-    var inspection = InspectionRecord(
-      capture: record(of: summary, path: path, unrecognised), observation: observation)
-    inspection.connections = reading.wrapped.all.map { ConnectionRecord($0) }
-    return inspection
+    try checkHasTCP(reading.summary, path, options.filter)
+    return Reading(
+      inspection: conclude(reading.sink, reading.wrapped, reading.summary, path: path),
+      wrapped: reading.wrapped, secrets: reading.secrets)
   }
 
-  private static func record(
-    of summary: CaptureSummary, path: String, _ unrecognised: [UnrecognisedConnections]
-  ) -> CaptureRecord {
-    var capture = CaptureRecord(path: path)
-    capture.packets = summary.packets
-    capture.connections = UInt32(clamping: summary.connections)
-    capture.began = summary.firstTime ?? .start
-    capture.ended = summary.lastTime ?? .start
+  static func observers(
+    _ options: CaptureOptions, keepsDeliveries: Bool, _ wrapped: WrappedConnections
+  ) -> CaptureObservers {
+    CaptureObservers(
+      assigned: options.assignments.protocols, keepsDeliveries: keepsDeliveries,
+      others: [EncryptedObserver(wrapped)]
+    ) { wrapped.isWebSocket($0) ? "WebSocket" : nil }
+  }
+
+  /// - Throws: when there is nothing to look at in a capture.
+  public static func checkHasTCP(
+    _ summary: CaptureSummary, _ path: String, _ filter: String?
+  ) throws(InspectionError) {
+    if summary.tcpPackets > 0 { return }
+    if let filter, summary.filteredPackets > 0 {
+      throw .nothingPassed(file: path, filter: filter, packets: summary.packets)
+    }
+    throw .noTCP(file: path, packets: summary.packets)
+  }
+
+  /// What the observers learned, when nothing more comes.
+  static func conclude(
+    _ observers: CaptureObservers, _ wrapped: WrappedConnections, _ summary: CaptureSummary,
+    path: String
+  ) -> InspectionRecord {
+    let end = Moment(time: summary.lastTime ?? .start, frame: 0)
+    var (observation, unrecognised) = observers.finish(at: end)
+    for index in observation.sessions.indices {
+      let connection = ConnectionID(observation.sessions[index].connection)
+      guard let around = wrapped[connection] else { continue }
+      observation.sessions[index].tls = around.tls.map(TLSLayerRecord.init)
+      observation.sessions[index].webSocket = around.webSocket.map(WebSocketLayerRecord.init)
+    }
+    WebSocketRules.judge(wrapped, &observation)
+    var capture = CaptureRecord(summary, path: path)
     capture.unrecognised = unrecognised
-    capture.damage =
+    var inspection = InspectionRecord(capture: capture, observation: observation)
+    inspection.connections = wrapped.all.map { ConnectionRecord($0) }
+    return inspection
+  }
+}
+
+extension CaptureRecord {
+  /// What a report says of a capture that was read.
+  public init(_ summary: CaptureSummary, path: String) {
+    self.init(path: path)
+    packets = summary.packets
+    connections = UInt32(clamping: summary.connections)
+    began = summary.firstTime ?? .start
+    ended = summary.lastTime ?? .start
+    damage =
       summary.warnings.first { $0.kind == .truncatedFile || $0.kind == .damagedRecord }?.text
-    capture.warnings = summary.warnings.map {
+    warnings = summary.warnings.map {
       WarningRecord(frame: $0.frame == 0 ? nil : $0.frame, $0.text)
     }
-    return capture
   }
 }

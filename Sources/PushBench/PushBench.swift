@@ -1,6 +1,7 @@
 // The library that users import: every layer, under one name.
 @_exported public import Capture
 @_exported public import Custody
+@_exported public import Export
 @_exported public import Inspection
 @_exported public import Oracles
 @_exported public import PushProtocols

@@ -52,7 +52,7 @@ public enum ScenarioSource {
     let url = URL(fileURLWithPath: path)
     guard let handle = try? FileHandle(forReadingFrom: url) else { return url.lastPathComponent }
     defer { try? handle.close() }
-    var hash = SHA256()
+    var hash = SHA256Sum()
     while let chunk = try? handle.read(upToCount: 1 << 16), !chunk.isEmpty { hash.update(chunk) }
     return "\(url.lastPathComponent) sha256 \(hash.finish())"
   }

@@ -31,6 +31,26 @@ public struct TLSSecrets: Sendable {
     ClientRandom(clientRandom).map { sets[$0] != nil } ?? false
   }
 
+  /// The lines of a key log that open the connections of these client randoms (32 bytes each), in
+  /// their order; empty without any.
+  public func keyLog(of clientRandoms: [[UInt8]]) -> String {
+    var lines = ""
+    var seen: Set<ClientRandom> = []
+    for bytes in clientRandoms {
+      guard let random = ClientRandom(bytes), let known = sets[random], seen.insert(random).inserted
+      else { continue }
+      for kind in SecretKind.allCases {
+        guard let secret = known[kind] else { continue }
+        lines += "\(kind.rawValue) \(Self.digits(bytes)) \(Self.digits(secret))\n"
+      }
+    }
+    return lines
+  }
+
+  private static func digits(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
   /// Takes in the text of a key log.
   ///
   /// Lines that can't be used are passed over. Comments, empty lines, secrets that records don't
@@ -119,7 +139,7 @@ struct ClientRandom: Hashable, Sendable {
 }
 
 /// The labels of a key log that open records (RFC 9850 §2).
-enum SecretKind: String, Sendable {
+enum SecretKind: String, Sendable, CaseIterable {
   /// The master secret of TLS 1.2 and before.
   case master = "CLIENT_RANDOM"
   case clientEarly = "CLIENT_EARLY_TRAFFIC_SECRET"

@@ -1,5 +1,5 @@
 public import Capture
-internal import TLS
+public import TLS
 public import Wire
 
 /// Reads captures with all that is around their protocols taken off.
@@ -9,6 +9,8 @@ public enum UnwrappedCapture {
     public var sink: Sink
     public var summary: CaptureSummary
     public var wrapped: WrappedConnections
+    /// What opens TLS, that which came with the capture included.
+    public var secrets: TLSSecrets
   }
 
   /// - Parameter makeSink: makes the sink that is told of the connections. It is made again when
@@ -43,6 +45,7 @@ public enum UnwrappedCapture {
       unwrapping.add(keyLog: secrets.bytes)
     }
     relay?.finish()
-    return (Reading(sink: sink, summary: summary, wrapped: wrapped), unwrapping.secrets)
+    let known = unwrapping.secrets
+    return (Reading(sink: sink, summary: summary, wrapped: wrapped, secrets: known), known)
   }
 }

@@ -17,6 +17,8 @@ struct CaptureInterface {
   var linkType: Int32
   var snapLength: Int
   var clock = InterfaceClock()
+  /// As the recording host called it; empty when the file does not say.
+  var name = ""
 }
 
 /// What a container said next.

@@ -175,6 +175,8 @@ struct PcapngContainer {
       if code == 9, count >= 1 {
         interface.clock.isBinary = source.uint8(at) & 0x80 != 0
         interface.clock.digits = source.uint8(at) & 0x7F
+      } else if code == 2, interface.name.isEmpty {
+        interface.name = String(decoding: source.array(at, count), as: UTF8.self)
       } else if code == 14, count >= 8 {
         let low = UInt64(source.uint32(isSwapped ? at + 4 : at, swapped: isSwapped))
         let high = UInt64(source.uint32(isSwapped ? at : at + 4, swapped: isSwapped))

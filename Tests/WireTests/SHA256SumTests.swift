@@ -1,10 +1,10 @@
-@testable import Replay
+import Wire
 import Testing
 
 /// The examples of FIPS 180-4 and its appendices, and the lengths at which padding needs a block.
-@Suite struct SHA256Tests {
+@Suite struct SHA256SumTests {
   private func hash(_ text: String) -> String {
-    var hash = SHA256()
+    var hash = SHA256Sum()
     hash.update(text.utf8)
     return hash.finish()
   }
@@ -27,7 +27,7 @@ import Testing
 
   @Test func `it makes no difference how the bytes are cut`() {
     let text = String(repeating: "pushbench ", count: 20)
-    var pieces = SHA256()
+    var pieces = SHA256Sum()
     for byte in text.utf8 { pieces.update(CollectionOfOne(byte)) }
     #expect(pieces.finish() == hash(text))
   }
