@@ -78,13 +78,13 @@ public struct Campaign: Sendable {
     let ground = ground(epoch: 0)
     let report = await workers[0].run(asGiven: given, on: ground)
     // All of them are worth starting from, new or not.
-    for scenario in given {
-      corpus.entries.append(CorpusEntry(scenario, fresh: [], epoch: 0, events: 0))
+    for (scenario, events) in zip(given, report.eventsAsGiven) {
+      corpus.entries.append(
+        CorpusEntry(scenario, fresh: [], epoch: 0, events: events, yardstick: events))
     }
     for discovery in report.discoveries {
       if let index = given.firstIndex(of: discovery.scenario) {
         corpus.entries[index].fresh = discovery.fresh
-        corpus.entries[index].events = discovery.events
       }
     }
     let before = findings.count
@@ -93,9 +93,15 @@ public struct Campaign: Sendable {
     // they are for mutations.
     let known = corpus.entries.count
     if settings.firstEpoch == 0, settings.executions >= UInt64(given.count * SeedTrim.limit * 8) {
-      let (shorter, executions) = await workers[0].trim(given)
-      corpus.entries += shorter
-      statistics.executions += UInt64(executions)
+      for (index, scenario) in given.enumerated() {
+        guard let trimmed = await workers[0].trim(scenario) else { continue }
+        corpus.entries[index].yardstick = trimmed.events
+        corpus.entries.append(
+          CorpusEntry(
+            trimmed.scenario, fresh: [], epoch: 0, events: trimmed.events,
+            yardstick: trimmed.events))
+        statistics.executions += UInt64(trimmed.executions)
+      }
     }
     return finish(epoch: 0, findingsBefore: before, entriesBefore: known)
   }
@@ -175,7 +181,8 @@ public struct Campaign: Sendable {
       credit(discovery.mutators) { $0.novel += 1 }
       if keeping {
         var entry = CorpusEntry(
-          discovery.scenario, fresh: fresh, epoch: epoch, events: discovery.events)
+          discovery.scenario, fresh: fresh, epoch: epoch, events: discovery.events,
+          yardstick: discovery.parent.map { corpus.entries[$0].yardstick } ?? discovery.events)
         if let parent = discovery.parent { entry.hints = corpus.entries[parent].hints }
         corpus.entries.append(entry)
       }

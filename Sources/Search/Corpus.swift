@@ -15,12 +15,25 @@ public struct CorpusEntry: Sendable {
   public var epoch: Int
   /// Events of its run: what it costs to start from it.
   public var events: UInt32
+  /// Events of the scenario that it descends from, as short as that can be: what is cheap for its
+  /// kind. One with credentials takes longer than one without, and is as much worth looking at.
+  public var yardstick: UInt32
 
-  public init(_ scenario: Scenario, fresh: [UInt16], epoch: Int, events: UInt32) {
+  public init(
+    _ scenario: Scenario, fresh: [UInt16], epoch: Int, events: UInt32, yardstick: UInt32
+  ) {
     self.scenario = scenario
     self.fresh = fresh
     self.epoch = epoch
     self.events = events
+    self.yardstick = yardstick
+  }
+
+  /// What remains of an energy after the price: what costs twice as much has to be eight times as
+  /// rare.
+  func afterCost(_ energy: UInt64) -> UInt64 {
+    let ratio = min(4096, UInt64(max(16, yardstick)) * 1024 / UInt64(max(16, events)))
+    return energy * ratio / 1024 * ratio / 1024 * ratio / 1024
   }
 }
 
@@ -42,10 +55,7 @@ public struct Corpus: Sendable {
       for slot in entries[index].fresh.prefix(32) {
         energy += (1 << 30) / (1 + UInt64(map.hits[Int(slot)]))
       }
-      // What costs three times as much has to be nine times as rare.
-      let cost = UInt64(max(64, min(entries[index].events, 1 << 16)))
-      energy = energy * 4096 / (cost * cost)
-      sum += max(1, energy)
+      sum += max(1, entries[index].afterCost(energy))
       sums.append(sum)
     }
   }

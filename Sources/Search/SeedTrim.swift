@@ -12,18 +12,29 @@ enum SeedTrim {
   /// Runs that one scenario may take.
   static let limit = 96
 
+  struct Trimmed: Sendable {
+    var scenario: Scenario
+    /// Of its run.
+    var events: UInt32
+    /// What it took to find it.
+    var executions: Int
+  }
+
   /// - Returns: a shorter scenario that passes the same states and ends deliveries in the same ways;
   ///   `nil` when there is none, or when the scenario itself does not hold.
   static func trim(
     _ scenario: Scenario, judge: BenchJudge, subject: ProtocolUnderTest
-  ) -> (scenario: Scenario, executions: Int)? {
-    let judge = SameFeatures(as: scenario, judge: judge)
-    guard judge.holds else { return nil }
+  ) -> Trimmed? {
+    let same = SameFeatures(as: scenario, judge: judge)
+    guard same.holds else { return nil }
     var target = ShrinkTarget(
-      scenario, signature: SameFeatures.shown, subject: subject, judge: judge, limit: limit)
+      scenario, signature: SameFeatures.shown, subject: subject, judge: same, limit: limit)
     RemoveSteps().run(on: &target)
     DropDevices().run(on: &target)
-    return target.improvements > 0 ? (target.scenario, target.attempts + 1) : nil
+    guard target.improvements > 0 else { return nil }
+    judge.judge(target.scenario)
+    return Trimmed(
+      scenario: target.scenario, events: judge.summary.events, executions: target.attempts + 2)
   }
 }
 

@@ -45,6 +45,8 @@ struct ShardReport: Sendable {
   var draws: [(entry: Int, count: Int)] = []
   var encounters: [FaultEncounter] = []
   var tried: [Int] = []
+  /// Of each run of a scenario as it was given.
+  var eventsAsGiven: [UInt32] = []
 }
 
 /// Runs shards, one after the other, on a bench of its own. The result depends on the ground and
@@ -103,27 +105,18 @@ actor ShardWorker {
     report.tried = Array(repeating: 0, count: mutators.count)
     counter.clear()
     for (index, scenario) in scenarios.enumerated() {
+      let before = report.events
       judge(scenario, 0, parent: nil, on: ground, execution: UInt64(index), &report)
+      report.eventsAsGiven.append(UInt32(clamping: report.events - before))
     }
     report.executions = scenarios.count
     report.counts = counter.touched.map { ($0, counter.count(of: $0)) }
     return report
   }
 
-  /// Short versions of what a campaign begins with, in their order.
-  func trim(_ scenarios: [Scenario]) -> (shorter: [CorpusEntry], executions: Int) {
-    var shorter: [CorpusEntry] = []
-    var executions = 0
-    for scenario in scenarios {
-      guard let judge = bench(for: scenario),
-        let trimmed = SeedTrim.trim(scenario, judge: judge, subject: subject)
-      else { continue }
-      executions += trimmed.executions
-      judge.judge(trimmed.scenario)
-      shorter.append(
-        CorpusEntry(trimmed.scenario, fresh: [], epoch: 0, events: judge.summary.events))
-    }
-    return (shorter, executions)
+  /// A short version of what a campaign begins with.
+  func trim(_ scenario: Scenario) -> SeedTrim.Trimmed? {
+    bench(for: scenario).flatMap { SeedTrim.trim(scenario, judge: $0, subject: subject) }
   }
 
   // MARK: - Mutation
