@@ -40,18 +40,20 @@ struct ScenarioWriter {
     for row in rows {
       for (index, column) in row.columns.enumerated() {
         if index == widths.count { widths.append(0) }
-        widths[index] = max(widths[index], column.count)
+        widths[index] = max(widths[index], Self.width(of: column))
       }
     }
     let bodies = rows.map { row in
       var line = ""
       for (index, column) in row.columns.enumerated() {
-        line += column + String(repeating: " ", count: widths[index] - column.count + 2)
+        line += column
+        for _ in 0..<(widths[index] - Self.width(of: column) + 2) { line += " " }
       }
       line += row.rest
       while line.last == " " { line.removeLast() }
       return line
     }
+    guard rows.contains(where: { $0.note != nil }) else { return bodies }
     let noted = zip(rows, bodies).filter { $0.0.note != nil }
     let notesColumn = noted.map(\.1.count).max() ?? 0
     return zip(rows, bodies).map { row, body in
@@ -59,6 +61,11 @@ struct ScenarioWriter {
       return body + String(repeating: " ", count: notesColumn - body.count + 2)
         + "# \(note)"
     }
+  }
+
+  /// Characters; a search writes thousands of scenarios a second, so plain text is not taken apart.
+  private static func width(of text: String) -> Int {
+    text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.count
   }
 
   // MARK: - Header
