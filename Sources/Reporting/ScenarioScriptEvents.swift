@@ -89,6 +89,11 @@ extension ScenarioReader {
         advice: "Give every submission a number of its own.", column: column)
     }
     try reader.keyword("topic")
+    if let name = reader.next, let subject, !subject.isPublishable(name.text) {
+      throw reader.error(
+        "nothing can be published to \"\(name.text)\", which is a filter",
+        advice: "Name a topic without wildcards.", column: name.column)
+    }
     var submission = Submission(publication: publication, topic: try topic(&reader), quality: 0)
     try reader.keyword("qos")
     submission.quality = try reader.number("quality of service", in: 0...2)

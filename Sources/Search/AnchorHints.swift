@@ -28,6 +28,8 @@ public struct AnchorHints: Sendable {
   /// Topics that something is published to; a filter may not be.
   public var publishedTopics: [UInt16] = []
   public var subscribedTopics: [UInt16] = []
+  /// The first that is subscribed to and can be published to.
+  public var publishableTopic: UInt16?
   /// Names of the parameters that devices of this protocol have.
   public var parameters: [String] = []
 
@@ -40,6 +42,7 @@ public struct AnchorHints: Sendable {
     parameters = subject.deviceParameters.map(\.name)
     collectLengths(scenario, subject)
     collectTopics(scenario)
+    publishableTopic = subscribedTopics.first { subject.isPublishable(scenario.topics[Int($0)]) }
     collectEvents(trace)
     for side in Side.allCases {
       states += subject.states(side).prefix(64).map { State(side: side, number: $0) }

@@ -20,7 +20,7 @@ enum SeedTrim {
     var executions: Int
   }
 
-  /// - Returns: a shorter scenario that passes the same states and ends deliveries in the same ways;
+  /// - Returns: a shorter scenario that passes the same states and ends deliveries in the same way;
   ///   `nil` when there is none, or when the scenario itself does not hold.
   static func trim(
     _ scenario: Scenario, judge: BenchJudge, subject: ProtocolUnderTest

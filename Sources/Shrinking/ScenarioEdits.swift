@@ -35,6 +35,18 @@ extension Scenario {
     return used + serverParameters.compactMap { $0.topic(among: subject.serverParameters) }
   }
 
+  /// Whether something is published where one can only subscribe.
+  func publishesToFilters(_ subject: ProtocolUnderTest) -> Bool {
+    var targets: [UInt16] = []
+    for step in steps {
+      if case .submit(let submission) = step.action { targets.append(submission.topic) }
+    }
+    for device in devices {
+      targets += device.parameters.compactMap { $0.topic(among: subject.deviceParameters) }
+    }
+    return targets.contains { Int($0) < topics.count && !subject.isPublishable(topics[Int($0)]) }
+  }
+
   /// Takes an unused topic out of the table; those behind it move up.
   mutating func removeTopic(_ topic: UInt16, _ subject: ProtocolUnderTest) {
     topics.remove(at: Int(topic))

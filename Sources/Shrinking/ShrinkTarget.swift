@@ -48,9 +48,9 @@ public struct ShrinkTarget: ~Copyable {
   /// Takes the candidate if it is smaller, new, within the limit, and fails in the same way.
   public mutating func consider(_ candidate: Scenario) -> Bool {
     let candidateSize = ScenarioSize(candidate)
-    guard candidateSize < size, !isExhausted, tried.insert(candidate).inserted else {
-      return false
-    }
+    guard candidateSize < size, !isExhausted, tried.insert(candidate).inserted,
+      !candidate.publishesToFilters(subject)
+    else { return false }
     attempts += 1
     guard judge.findings(of: candidate).contains(signature) else { return false }
     scenario = candidate

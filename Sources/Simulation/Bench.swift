@@ -137,6 +137,8 @@ public struct ProtocolUnderTest: Sendable {
   public var rules: [String]
   public var stateName: @Sendable (UInt16, Side) -> String
   public var states: @Sendable (Side) -> [UInt16]
+  /// Whether something may be published to this topic.
+  public var isPublishable: @Sendable (_ topic: String) -> Bool
   public var noticeBounds: @Sendable (Device, Scenario) -> NoticeBounds
   /// Hand-written seeds for a search, besides what captures give: each says in `source` what it is
   /// about, all hold without faults.
@@ -160,6 +162,7 @@ public struct ProtocolUnderTest: Sendable {
     rules = Model.rules
     stateName = { Model.stateName($0, of: $1) }
     states = { Model.states(of: $0) }
+    isPublishable = { Model.isPublishable(topic: $0) }
     noticeBounds = { Model.noticeBounds(of: $0, in: $1) }
     self.standardScenarios = standardScenarios
     self.makeBench = makeBench

@@ -88,8 +88,15 @@ public protocol PushModel<Message>: Sendable {
   static func stateName(_ state: UInt16, of side: Side) -> String
   /// The states that an anchor may name, for text and for mutators.
   static func states(of side: Side) -> [UInt16]
+  /// Whether something may be published to it: a filter can only be subscribed to.
+  static func isPublishable(topic: String) -> Bool
   /// The credential lifetime of a device, `.forever` without credentials.
   static func credentialLifetime(of device: Device) -> Nanoseconds
+}
+
+extension PushModel {
+  /// For protocols whose subscriptions are topics themselves.
+  public static func isPublishable(topic: String) -> Bool { true }
 }
 
 extension Witness {

@@ -61,17 +61,11 @@ enum Submitting {
       if random.chance(1, in: 3) { submission.quality = UInt8(1 + random.below(2)) }
       return Step(time, example.node, .submit(submission))
     }
-    guard let node = scenario.randomDevice(&random),
-      let topic = ground.hints.subscribedTopics.first,
-      Submitting.isPublishable(scenario.topics[Int(topic)])
+    guard let node = scenario.randomDevice(&random), let topic = ground.hints.publishableTopic,
+      Int(topic) < scenario.topics.count
     else { return nil }
     let submission = Submission(
       publication: publication, topic: topic, quality: UInt8(1 + random.below(2)))
     return Step(time, node, .submit(submission))
-  }
-
-  /// Filters with wildcards name no topic (MQTT 5 §4.7.1).
-  static func isPublishable(_ topic: String) -> Bool {
-    !topic.utf8.contains(UInt8(ascii: "#")) && !topic.utf8.contains(UInt8(ascii: "+"))
   }
 }

@@ -65,6 +65,11 @@ public enum MQTTModel: PushModel {
     return (longest + scenario.path.rtt * 16) * 2 + slack
   }
 
+  /// MQTT-3.3.2-2: a topic name has no wildcards.
+  public static func isPublishable(topic: String) -> Bool {
+    !topic.utf8.contains { $0 == UInt8(ascii: "#") || $0 == UInt8(ascii: "+") }
+  }
+
   public static func credentialLifetime(of device: Device) -> Nanoseconds {
     MQTTDeviceSettings(device).credentialLifetime
   }
