@@ -34,12 +34,23 @@ enum InspectionConnectionsText {
     }
     return obstacles.map { obstacle in
       let all = connections.filter { $0.obstacle == obstacle }
-      let servers = distinct(all.map(\.server))
+      let servers = distinct(all.map(server))
       let problems = distinct(all.map(\.problem)).replacing(
         ", no secrets for client random", with: ",")
       return "\(TerminalNumber.counted(all.count, "connection")) to \(servers) "
         + "\(all.count == 1 ? "stays" : "stay") encrypted: \(problems). \(all[0].hint)"
     }
+  }
+
+  /// With what the client said in the clear: whom it looked for, and to speak what.
+  private static func server(_ connection: ConnectionRecord) -> String {
+    var said: [String] = []
+    if let name = connection.tls?.serverName { said.append(name) }
+    let protocols = connection.tls?.chosenProtocol.map { [$0] } ?? connection.tls?.offeredProtocols
+    if let protocols, !protocols.isEmpty {
+      said.append("ALPN \(protocols.joined(separator: " or "))")
+    }
+    return connection.server + (said.isEmpty ? "" : " (\(said.joined(separator: ", ")))")
   }
 
   private static func distinct(_ texts: [String]) -> String {
