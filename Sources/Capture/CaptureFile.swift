@@ -32,6 +32,16 @@ public struct CaptureFile: ~Copyable {
     self.limits = limits
   }
 
+  /// A capture that is still being made.
+  ///
+  /// - Parameter filter: for packets that the feed does not filter itself.
+  public init(feed: any CaptureFeed, filter: String? = nil) throws(CaptureError) {
+    if let filter { _ = try PacketFilter(filter, linkType: 1, snapLength: 262_144) }
+    self.packets = try MergedPackets(feed)
+    self.filter = filter
+    self.limits = CaptureLimits()
+  }
+
   /// Reads to the end.
   ///
   /// Frame numbers count all packets, those that the filter leaves out included.

@@ -45,6 +45,11 @@ public struct CaptureSummary: Sendable {
 
   public init(files: [String]) { self.files = files }
 
+  /// Nothing else came until then.
+  public mutating func extend(to end: Instant) {
+    if let lastTime, lastTime < end { self.lastTime = end }
+  }
+
   public var duration: Nanoseconds {
     guard let firstTime, let lastTime else { return .zero }
     return lastTime - firstTime

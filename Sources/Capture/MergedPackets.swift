@@ -20,19 +20,25 @@ struct MergedPackets: ~Copyable {
   init(paths: [String]) throws(CaptureError) {
     names = paths
     if paths.count == 1 {
-      single = try Self.open(paths[0])
+      single = try Self.open(PacketContainer(path: paths[0]))
     } else {
       single = nil
-      for path in paths { sources.append(Source(try Self.open(path))) }
+      for path in paths { sources.append(Source(try Self.open(PacketContainer(path: path)))) }
     }
   }
 
-  private static func open(_ path: String) throws(CaptureError) -> PacketContainer {
-    let container = try PacketContainer(path: path)
+  init(_ feed: any CaptureFeed) throws(CaptureError) {
+    names = [feed.name]
+    single = try Self.open(PacketContainer(feed))
+  }
+
+  private static func open(
+    _ container: consuming PacketContainer
+  ) throws(CaptureError) -> PacketContainer {
     let types = container.openingLinkTypes
     if let type = types.first, types.allSatisfy({ LinkType.firstLayer($0) == nil }) {
       throw .unknownLinkType(
-        file: path, number: type, name: PacketFilter.name(ofLinkType: type))
+        file: container.name, number: type, name: PacketFilter.name(ofLinkType: type))
     }
     return container
   }

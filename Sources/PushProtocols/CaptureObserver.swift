@@ -1,4 +1,5 @@
 public import Custody
+public import Timeline
 public import Wire
 
 /// What an observer says to the first bytes of a connection.
@@ -39,6 +40,23 @@ public protocol CaptureObserver: ConnectionSink {
   /// The capture is over.
   /// - Parameter end: of the last packet.
   func finish(at end: Moment) -> CaptureObservation
+
+  /// To be called before the first event of a capture that is still being made.
+  /// - Parameter patience: how long a delivery may wait for its acknowledgement before that is news.
+  func watch(patience: Nanoseconds)
+
+  /// What has become known since this was last asked, in the order of sessions and deliveries.
+  /// - Parameter now: by the clock of the packets.
+  func news(at now: Instant) -> [LiveEvent]
+
+  /// Packets are missing, of whatever was open: what was not seen of that proves nothing.
+  func missedPackets(_ why: String, at moment: Moment)
+}
+
+extension CaptureObserver {
+  public func watch(patience: Nanoseconds) {}
+  public func news(at now: Instant) -> [LiveEvent] { [] }
+  public func missedPackets(_ why: String, at moment: Moment) {}
 }
 
 /// Gives out the numbers of a capture's records, one sequence for all protocols.

@@ -1,4 +1,5 @@
 public import Custody
+public import Timeline
 public import Wire
 
 /// Hands each connection of a capture to the observer that recognises its first bytes.
@@ -98,6 +99,19 @@ public final class CaptureObservers: ConnectionSink {
     if leftOut[index].servers.count < 4, !leftOut[index].servers.contains(server) {
       leftOut[index].servers.append(server)
     }
+  }
+
+  /// To be called before the first event of a capture that is still being made.
+  public func watch(patience: Nanoseconds) {
+    for observer in observers { observer.watch(patience: patience) }
+  }
+
+  /// What has become known since this was last asked.
+  public func news(at now: Instant) -> [LiveEvent] { observers.flatMap { $0.news(at: now) } }
+
+  /// Packets are missing, of whatever was open.
+  public func missedPackets(_ why: String, at moment: Moment) {
+    for observer in observers { observer.missedPackets(why, at: moment) }
   }
 
   /// The capture is over: what every observer learned, and the connections that nobody claimed.

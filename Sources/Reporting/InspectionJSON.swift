@@ -272,12 +272,12 @@ public enum InspectionJSON {
     seconds((moment.time - inspection.capture.began).count)
   }
 
-  private static func frame(_ number: UInt32) -> JSONText.Value {
+  static func frame(_ number: UInt32) -> JSONText.Value {
     number == 0 ? .null : .unsigned(UInt64(number))
   }
 
   /// Whole nanoseconds as a decimal fraction of a second: exact, unlike a binary one.
-  private static func seconds(_ nanoseconds: UInt64) -> JSONText.Value {
+  static func seconds(_ nanoseconds: UInt64) -> JSONText.Value {
     let whole = nanoseconds / 1_000_000_000
     var rest = String(nanoseconds % 1_000_000_000)
     rest = String(repeating: "0", count: 9 - rest.count) + rest

@@ -15,6 +15,7 @@
   enum Origin {
     case descriptor(Int32)
     case decompressor(Decompressor)
+    case feed(any CaptureFeed)
     /// No more bytes than those in the window.
     case none
   }
@@ -83,6 +84,10 @@
   private mutating func read(_ target: UnsafeMutableRawBufferPointer) -> Int {
     switch origin {
     case .none: return 0
+    case .feed(let feed):
+      let got = unsafe feed.read(into: target)
+      if got == 0 { failure = feed.failure }
+      return got
     case .decompressor(let decompressor):
       let got = unsafe decompressor.read(into: target)
       if got < 0 { failure = decompressor.failure }
@@ -145,7 +150,8 @@
 
   /// Up to `count` bytes from here, without using them.
   mutating func peek(_ count: Int) -> [UInt8] {
-    _ = ensure(count)
+    // Whoever writes a pipe may have no more than a header for a long time.
+    _ = ensure(4)
     return array(0, min(count, available))
   }
 }

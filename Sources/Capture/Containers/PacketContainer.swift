@@ -7,7 +7,16 @@ struct PacketContainer: ~Copyable {
 
   /// - Parameter path: a file, or `-` for standard input.
   init(path: String) throws(CaptureError) {
-    var plain = ByteSource(.descriptor(try FileProbe.open(path)))
+    try self.init(name: path, ByteSource(.descriptor(try FileProbe.open(path))))
+  }
+
+  /// A capture that is still being made.
+  init(_ feed: any CaptureFeed) throws(CaptureError) {
+    try self.init(name: feed.name, ByteSource(.feed(feed)))
+  }
+
+  private init(name path: String, _ source: consuming ByteSource) throws(CaptureError) {
+    var plain = source
     let first = plain.peek(FileProbe.firstBytes)
     if let failure = plain.failure { throw .unreadable(file: path, reason: failure) }
     if first.isEmpty { throw .empty(file: path) }

@@ -1,5 +1,5 @@
 public import Custody
-import Timeline
+public import Timeline
 public import Wire
 
 /// Follows the MQTT connections of a capture: who was subscribed to what, what was accepted for
@@ -25,6 +25,8 @@ public final class MQTTCaptureObserver: CaptureObserver {
   private(set) var warnings: [WarningRecord] = []
   var zombies: [(zombie: MQTTZombie, conversation: MQTTConversation)] = []
   var repeatedExactlyOnce: [(delivery: MQTTDelivery, moment: Moment, session: SessionID)] = []
+  /// Set when somebody watches.
+  private var watch: MQTTLiveWatch?
   /// The latest packet of any connection.
   private(set) var now = Moment(time: .start, frame: 0)
 
@@ -78,6 +80,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
       broker: broker, observer: self, at: moment)
     broker.conversations.append(conversation)
     conversations[connection] = conversation
+    watch?.add(conversation)
     return conversation
   }
 
@@ -108,10 +111,14 @@ public final class MQTTCaptureObserver: CaptureObserver {
     delivery.isReported = true
     delivery.id = numbers.nextDelivery()
     books.add(delivery)
+    watch?.add(delivery)
   }
 
   /// A delivery that had ended goes on.
-  func takeBack(_ delivery: MQTTDelivery) { books.takeBack(delivery) }
+  func takeBack(_ delivery: MQTTDelivery) {
+    books.takeBack(delivery)
+    watch?.add(delivery)
+  }
 
   func groups(_ state: DeliveryState) -> [MQTTDeliveryGroup] { books.groups(state) }
 
@@ -120,6 +127,19 @@ public final class MQTTCaptureObserver: CaptureObserver {
   var memoryLimit: Int { books.memoryLimit }
 
   func topicText(_ bytes: RawSpan) -> String { topics.text(bytes) }
+
+  // MARK: While the capture is made
+
+  public func watch(patience: Nanoseconds) { watch = MQTTLiveWatch(patience: patience) }
+
+  public func news(at now: Instant) -> [LiveEvent] { watch?.news(at: now) ?? [] }
+
+  public func missedPackets(_ why: String, at moment: Moment) {
+    for conversation in conversations.valuesInOrder { conversation.missedPackets(why) }
+    // Whoever is away may have come back unseen.
+    for broker in brokersInOrder { broker.receivers.forEach { $0.taint(why) } }
+    warn(why, at: moment)
+  }
 
   public func finish(at end: Moment) -> CaptureObservation {
     if end.time > now.time { now = end }

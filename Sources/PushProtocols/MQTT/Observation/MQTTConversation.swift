@@ -405,6 +405,13 @@ final class MQTTConversation {
     observer.warn("\(name): \(why)", at: moment)
   }
 
+  /// Packets of either direction may be missing without leaving a hole.
+  func missedPackets(_ why: String) {
+    if evidenceMissing.isEmpty { evidenceMissing = why }
+    silence.isUnjudgeable = true
+    subscriber?.taint(why)
+  }
+
   /// The other end's TCP has everything below `upTo`.
   private func confirm(_ direction: Direction, upTo: UInt64, at moment: Moment) {
     transport.acknowledged(direction, upTo: upTo)

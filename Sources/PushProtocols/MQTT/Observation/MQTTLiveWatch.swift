@@ -1,0 +1,180 @@
+import Custody
+import Timeline
+import Wire
+
+/// Looks after what is open while a capture is still being made, and says what has changed since
+/// it was last asked.
+///
+/// The observer judges when the capture is over; this says no more than it would say if the capture
+/// were over now, and says it once.
+final class MQTTLiveWatch {
+  private struct Session {
+    let conversation: MQTTConversation
+    var wasOpened = false
+    var wasClosed = false
+    var wasZombie = false
+  }
+
+  private struct Waiting {
+    let delivery: MQTTDelivery
+    var isOverdue = false
+    /// A ghost, or lost, as far as was known.
+    var isGivenUp = false
+  }
+
+  /// How long a delivery may wait for its acknowledgement.
+  private let patience: Nanoseconds
+  private var sessions: [Session] = []
+  private var waiting: [Waiting] = []
+
+  init(patience: Nanoseconds) { self.patience = patience }
+
+  func add(_ conversation: MQTTConversation) {
+    sessions.append(Session(conversation: conversation))
+  }
+
+  func add(_ delivery: MQTTDelivery) { waiting.append(Waiting(delivery: delivery)) }
+
+  /// What has become known, in the order of sessions and deliveries.
+  func news(at now: Instant) -> [LiveEvent] {
+    var events: [LiveEvent] = []
+    for index in sessions.indices { tell(&sessions[index], at: now, &events) }
+    sessions.removeAll { $0.wasClosed }
+    for index in waiting.indices { tell(&waiting[index], at: now, &events) }
+    waiting.removeAll { !$0.delivery.isOpen }
+    return events
+  }
+
+  // MARK: Sessions
+
+  private func tell(_ session: inout Session, at now: Instant, _ events: inout [LiveEvent]) {
+    let one = session.conversation
+    let record = one.record
+    if !session.wasOpened, one.subscriber != nil {
+      session.wasOpened = true
+      let version = one.version == .unknown ? "MQTT" : "MQTT \(record.version)"
+      // Without a name it is called by its address.
+      let client = record.isIdentified ? "\(record.client) " : ""
+      var text = "\(client)→ \(record.server), \(version)"
+      if record.resumed == true { text += ", session present" }
+      events.append(
+        LiveEvent(
+          .sessionOpened, record.began, session: record.id, subscriber: one.name, text: text))
+    }
+    tellZombie(&session, at: now, &events)
+    if session.wasClosed || record.end == .open { return }
+    session.wasClosed = true
+    let note = record.endNote.isEmpty ? "" : ": \(record.endNote)"
+    var text = record.end.rawValue + note
+    if record.unacknowledged > 0 { text += ", \(record.unacknowledged) unacknowledged" }
+    let moment = one.ending ?? one.takenOver
+    events.append(
+      LiveEvent(
+        .sessionClosed, moment.map { RecordedMoment($0) } ?? record.ended, session: record.id,
+        subscriber: one.name, text: text))
+  }
+
+  private func tellZombie(
+    _ session: inout Session, at now: Instant, _ events: inout [LiveEvent]
+  ) {
+    let one = session.conversation
+    guard !session.wasZombie, let zombie = one.zombie(at: now) else { return }
+    session.wasZombie = true
+    let text =
+      "the server keeps it \(zombie.silence.seconds3) after its last packet (frame "
+      + "\(zombie.lastHeard.frame)); its keep-alive is \(one.keepAlive)"
+    events.append(
+      LiveEvent(
+        .zombie, RecordedMoment(zombie.until), session: one.record.id, subscriber: one.name,
+        text: text))
+  }
+
+  // MARK: Deliveries
+
+  private func tell(_ one: inout Waiting, at now: Instant, _ events: inout [LiveEvent]) {
+    let delivery = one.delivery
+    if !delivery.isOpen {
+      tellEnd(one, &events)
+      return
+    }
+    guard let sent = delivery.lastSent else {
+      if !one.isGivenUp, let moment = delivery.lostAlready {
+        one.isGivenUp = true
+        events.append(event(.lost, delivery, moment, "accepted, and not sent: newer ones are"))
+      }
+      return
+    }
+    if !one.isGivenUp, let moment = delivery.passedOverAlready {
+      one.isGivenUp = true
+      events.append(
+        event(
+          .ghost, delivery, moment,
+          "sent and not acknowledged; the resumed session goes on without it"))
+    }
+    guard !one.isOverdue, delivery.taint.isEmpty, now - sent.time >= patience else { return }
+    one.isOverdue = true
+    let isThere = delivery.event(.transportAcknowledged) != nil
+    let host = isThere ? "TCP on its host has it" : "TCP has not acknowledged it either"
+    events.append(
+      event(
+        .unacknowledged, delivery, Moment(time: now, frame: 0),
+        "sent in frame \(sent.frame), not acknowledged for \((now - sent.time).seconds3); \(host)"))
+  }
+
+  private func tellEnd(_ one: Waiting, _ events: inout [LiveEvent]) {
+    let delivery = one.delivery
+    let last = delivery.log.events.last?.moment
+    let moment = last.map { Moment(time: $0.time, frame: $0.frame) }
+    switch delivery.state {
+    case .ghost where !one.isGivenUp:
+      events.append(event(.ghost, delivery, moment, delivery.reason))
+    case .lost where !one.isGivenUp:
+      events.append(event(.lost, delivery, moment, delivery.reason))
+    case .acknowledged where one.isOverdue || one.isGivenUp:
+      let late = delivery.lateness.map { " after \($0.seconds3)" } ?? ""
+      events.append(
+        event(.acknowledgedLate, delivery, delivery.acknowledgedAt, "acknowledged\(late)"))
+    case .acknowledged, .pending, .lost, .ghost, .expired, .superseded, .rejected, .unknown: break
+    }
+  }
+
+  private func event(
+    _ kind: LiveEvent.Kind, _ delivery: MQTTDelivery, _ moment: Moment?, _ what: String
+  ) -> LiveEvent {
+    let id = delivery.packetID == 0 ? "" : " id \(delivery.packetID)"
+    return LiveEvent(
+      kind, RecordedMoment(moment ?? Moment(time: .start, frame: 0)),
+      session: delivery.lastConversation?.record.id, subscriber: delivery.subscriber,
+      delivery: delivery.isReported ? delivery.id : nil,
+      text: "\(delivery.topic)\(id) (QoS \(delivery.qos.rawValue)): \(what)")
+  }
+}
+
+extension MQTTConversation {
+  /// The longest silence that the server put up with, one that goes on now included.
+  fileprivate func zombie(at now: Instant) -> MQTTZombie? {
+    if let known = silence.zombie { return known }
+    let isOpen = !isOver && client == nil && server == nil && takenOver == nil
+    guard isOpen, evidenceMissing.isEmpty, !transport.isOutstanding(.toClient) else { return nil }
+    var until = silence
+    until.serverActed(.captureOver, at: Moment(time: now, frame: 0))
+    return until.zombie
+  }
+}
+
+extension MQTTDelivery {
+  /// What the judge would call a ghost if the capture were over.
+  fileprivate var passedOverAlready: Moment? {
+    guard taint.isEmpty, !isDoubtful, let (moment, conversation) = passedOver,
+      conversation.wentOn(after: moment)
+    else { return nil }
+    return moment
+  }
+
+  /// What the judge would call lost if the capture were over.
+  fileprivate var lostAlready: Moment? {
+    guard phase == .waiting, claim == .owed, doubt == nil, excuse.isEmpty else { return nil }
+    if let (moment, conversation) = overtaken, conversation.wentOn(after: moment) { return moment }
+    return ignored?.moment
+  }
+}
