@@ -157,7 +157,31 @@ let package = Package(
         "ToyBench",
       ]),
     tests("CorpusTests", ["PushBench"]),
+    // Readers of bytes that anybody may have written, from the bytes on: replayed by tests, and
+    // searched by `make fuzz`.
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "Timeline", "Wire", "Custody", "Capture", "TLS", "WebSocket", "Simulation",
+        "PushProtocols", "Unwrapping", "Reporting",
+      ], path: "Tests/FuzzTargets", swiftSettings: strict),
+    .testTarget(
+      name: "HostileInputTests", dependencies: ["FuzzTargets", "Simulation"],
+      exclude: ["Inputs"], swiftSettings: strict),
     // Runs the executable, which has to be built for that.
     tests("CommandTests", ["PushBenchCommand"]),
   ]
 )
+
+// libFuzzer is linked by an option of the compiler, so the search is no part of a usual build.
+if Context.environment["PUSHBENCH_FUZZING"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "FuzzDriver", dependencies: ["FuzzTargets"], path: "Tests/FuzzDriver",
+      swiftSettings: strict,
+      linkerSettings: [
+        .unsafeFlags(["-sanitize=fuzzer,address"]),
+        // gold, which Swift takes on Linux, breaks on what the sanitizers leave.
+        .unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux])),
+      ]))
+}

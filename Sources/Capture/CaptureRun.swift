@@ -10,7 +10,8 @@ struct CaptureRun: ~Copyable {
   private var moment = Moment(time: .start, frame: 0)
   private let filterText: String?
   /// Compiled for each link type that has come up.
-  private var filters: [Int32: PacketFilter] = [:]
+  /// `nil` for a link type that the filter does not go with.
+  private var filters: [Int32: PacketFilter?] = [:]
   /// The first layer of each file's interfaces; `nil` for those that can't be read.
   private var firstLayers: [[Layer?]]
   private var unknownLinkTypes: [Int32] = []
@@ -24,6 +25,9 @@ struct CaptureRun: ~Copyable {
 
   /// Files may be merged; more comments than this are left out.
   private static let commentLimit = 1000
+  /// Unknown link types beyond these are not named one by one: each packet asks whether its own is
+  /// among them.
+  private static let linkTypeLimit = 16
 
   init(sink: any ConnectionSink, files: [String], filter: String?, limits: CaptureLimits) {
     summary = CaptureSummary(files: files)
@@ -119,7 +123,7 @@ struct CaptureRun: ~Copyable {
 
   private mutating func noteUnknown(_ linkType: Int32) {
     packetsOfUnknownLinkType += 1
-    if !unknownLinkTypes.contains(linkType) {
+    if unknownLinkTypes.count < Self.linkTypeLimit, !unknownLinkTypes.contains(linkType) {
       unknownLinkTypes.append(linkType)
       books.warnings.add(
         .unknownLinkType, frame: moment.frame,
@@ -131,16 +135,12 @@ struct CaptureRun: ~Copyable {
   private mutating func passes(
     _ record: borrowing PacketRecord, _ interface: CaptureInterface
   ) -> Bool {
-    if let filter = filters[interface.linkType] { return filter.accepts(record) }
-    do throws(CaptureError) {
-      let filter = try PacketFilter(
-        filterText ?? "", linkType: interface.linkType, snapLength: 262_144)
-      filters[interface.linkType] = filter
-      return filter.accepts(record)
-    } catch {
-      // A filter that has no meaning for this link, such as "ether host" on raw IP.
-      return false
-    }
+    if let known = filters[interface.linkType] { return known?.accepts(record) ?? false }
+    // None for a filter that has no meaning for this link, such as "ether host" on raw IP.
+    let filter = try? PacketFilter(
+      filterText ?? "", linkType: interface.linkType, snapLength: 262_144)
+    filters[interface.linkType] = .some(filter)
+    return filter?.accepts(record) ?? false
   }
 
   // MARK: Beside packets, and the end

@@ -78,8 +78,7 @@ struct StreamReassembly {
     case .guessed, .handshakeAck, .data:
       let distance = Int64(Int32(bitPattern: baseSequence &- start))
       if next == 0, pending.first.map({ $0.offset + distance > 0 }) ?? true {
-        pending.shift(by: distance)
-        baseSequence = start
+        rebase(to: start)
         base = .syn
       } else if baseSequence == start {
         base = .syn
@@ -87,6 +86,15 @@ struct StreamReassembly {
     case .syn:
       if start != baseSequence, isUntouched { alternateSequence = start }
     }
+  }
+
+  /// Offset 0 turns out to be elsewhere, while nothing has been told. What is known by its offset
+  /// moves along; an end in front of the beginning was none.
+  private mutating func rebase(to sequence: UInt32) {
+    let distance = Int64(Int32(bitPattern: baseSequence &- sequence))
+    pending.shift(by: distance)
+    finOffset = finOffset.map { $0 + distance }.flatMap { $0 >= 0 ? $0 : nil }
+    baseSequence = sequence
   }
 
   mutating func begin(atAcknowledged sequence: UInt32, endsHandshake: Bool) {
@@ -100,7 +108,7 @@ struct StreamReassembly {
     guard let alternate = alternateSequence else { return }
     let toAlternate = Int32(bitPattern: sequence &- alternate).magnitude
     let toBase = Int32(bitPattern: sequence &- baseSequence).magnitude
-    if toAlternate < toBase, isUntouched { baseSequence = alternate }
+    if toAlternate < toBase, isUntouched { rebase(to: alternate) }
     alternateSequence = nil
   }
 
@@ -109,10 +117,10 @@ struct StreamReassembly {
     switch base {
     case .unknown, .guessed:
       guard isUntouched else { return }
-      baseSequence = sequence
+      if base == .guessed { rebase(to: sequence) } else { baseSequence = sequence }
       base = .data
     case .handshakeAck:
-      if isUntouched, offset(of: sequence) < 0 { baseSequence = sequence }
+      if isUntouched, offset(of: sequence) < 0 { rebase(to: sequence) }
     case .data, .syn:
       break
     }
@@ -235,20 +243,22 @@ struct StreamReassembly {
     }
     var at = max(start, next)
     var index = pending.index(endingAfter: at)
+    // One event for all of a run: a segment may lie over thousands of others.
+    var known = at
     while at < end {
-      if index < pending.count, pending.segments[index].offset <= at {
-        let known = pending.segments[index]
-        let stop = min(end, known.end)
-        compare(bytes, start, known, at, stop, at: moment, outlet, &books)
+      if index < pending.count, pending[index].offset <= at {
+        let held = pending[index]
+        let stop = min(end, held.end)
+        compare(bytes, start, held, at, stop, at: moment, outlet, &books)
         if books.limits.overlaps == .lastCopy {
           pending.overwrite(
             index, from: at, with: bytes.extracting(from: at - start, to: stop - start))
         }
-        tellAgain(at, stop, at: moment, outlet)
         at = stop
         index += 1
       } else {
-        let stop = index < pending.count ? min(end, pending.segments[index].offset) : end
+        if known < at { tellAgain(known, at, at: moment, outlet) }
+        let stop = index < pending.count ? min(end, pending[index].offset) : end
         let piece = bytes.extracting(from: at - start, to: stop - start)
         if at == next, books.limits.overlaps == .firstCopy {
           deliver(piece, Int(stop - at), at: moment, outlet, &books)
@@ -257,8 +267,10 @@ struct StreamReassembly {
           index += 1
         }
         at = stop
+        known = stop
       }
     }
+    if known < at { tellAgain(known, at, at: moment, outlet) }
     drain(outlet, &books)
     while pending.count > books.limits.bufferedSegmentsPerStream
       || pending.cost > books.limits.bufferedBytesPerStream
@@ -278,6 +290,7 @@ struct StreamReassembly {
     _ bytes: RawSpan, _ start: Int64, _ known: PendingSegments.Segment, _ from: Int64,
     _ to: Int64, at moment: Moment, _ outlet: EventOutlet, _ books: inout Bookkeeping
   ) {
+    if from - start >= Int64(bytes.byteCount) { return }  // Not captured.
     let new = bytes.extracting(from: from - start, to: to - start)
     for index in 0..<new.byteCount {
       let at = Int(from - known.offset) + index
@@ -316,10 +329,10 @@ struct StreamReassembly {
     else { return }
     let before = pending.cost
     var count = 0
-    while count < pending.count, pending.segments[count].offset <= next,
-      isFinal || pending.segments[count].end <= acknowledged
+    while count < pending.count, pending[count].offset <= next,
+      isFinal || pending[count].end <= acknowledged
     {
-      let segment = pending.segments[count]
+      let segment = pending[count]
       precondition(segment.offset == next, "what is held back lies beyond what was told")
       unsafe deliver(
         segment.bytes.span.bytes, segment.wireLength, at: segment.moment, outlet, &books)

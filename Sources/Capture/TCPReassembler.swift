@@ -57,11 +57,22 @@ struct TCPReassembler {
   /// A connection was reset, or is over.
   private mutating func note(_ slot: Int, at moment: Moment, _ books: inout Bookkeeping) {
     if slots[slot].wasRefused { slots[slot].conclude(.refused, at: moment, &books) }
+    tidyLines()
     if slots[slot].isOver {
       buried.append(slots[slot].id, slot, until: moment.time + books.limits.afterlife)
     } else {
       lingering.append(slots[slot].id, slot, until: moment.time + books.limits.resetLinger)
     }
+  }
+
+  /// Where time stands still nothing is ever due, and four-tuples that are used again and again
+  /// leave entries behind: those go before they are more than the connections.
+  private mutating func tidyLines() {
+    let limit = 2 * slots.count + 64
+    if lingering.count > limit {
+      lingering.removeAll { slots[$0].id != $1 || !slots[$0].isLingering }
+    }
+    if buried.count > limit { buried.removeAll { slots[$0].id != $1 || !slots[$0].isOver } }
   }
 
   // MARK: Beginning
@@ -246,6 +257,12 @@ struct WaitingLine {
   mutating func removeAll() {
     waiting.removeAll(keepingCapacity: true)
     head = 0
+  }
+
+  mutating func removeAll(where isGone: (_ slot: Int, _ id: ConnectionID) -> Bool) {
+    waiting.removeFirst(head)
+    head = 0
+    waiting.removeAll { isGone($0.slot, $0.id) }
   }
 
   mutating func append(_ id: ConnectionID, _ slot: Int, until: Instant) {

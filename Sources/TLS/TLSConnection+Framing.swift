@@ -152,9 +152,13 @@ extension TLSConnection {
       }
       let size = RecordHeader.size + header.length
       guard rest.count >= size else { break }
+      guard mayEnd(before: rest.dropFirst(size), direction) else {
+        at += 1
+        continue
+      }
       let record = cut(rest.prefix(size), header, direction, before: rest.count - size, moment)
       search.budget -= size + RecordHeader.size
-      if found(record, before: rest.dropFirst(size), direction, &search) {
+      if found(record, direction, &search) {
         self[direction].framing = .records
         self[direction].clearBuffer()
         readRecords(rest.dropFirst(size), direction, at: moment)
@@ -172,22 +176,31 @@ extension TLSConnection {
     self[direction].framing = .searching(search)
   }
 
+  /// What can be said of a record by what follows it, before it costs anything.
+  private func mayEnd(before rest: ArraySlice<UInt8>, _ direction: Direction) -> Bool {
+    switch self[direction].phase {
+    case .sealed12, .sealed13: true
+    case .plain, .awaitingKeys, .opaque:
+      rest.isEmpty || RecordHeader(rest.prefix(RecordHeader.size)) != nil
+    }
+  }
+
+  /// What it costs to try keys on a record, however short, in bytes of a long one.
+  private static let costOfGuess = 512
+
   /// Takes the record when it is surely one.
   private func found(
-    _ record: TLSRecord, before rest: ArraySlice<UInt8>, _ direction: Direction,
-    _ search: inout RecordSearch
+    _ record: TLSRecord, _ direction: Direction, _ search: inout RecordSearch
   ) -> Bool {
     switch self[direction].phase {
     case .sealed12, .sealed13:
-      search.budget -= record.payload.count * (search.missingRecords + 1)
+      search.budget -= (record.payload.count + Self.costOfGuess) * (search.missingRecords + 1)
       self[direction].slack = search.missingRecords
       guard let opened = open(record, direction) else { return false }
       noteRecord(direction)
       receive(opened, direction, of: record)
       return true
     case .plain, .awaitingKeys, .opaque:
-      let isPlausible = rest.isEmpty || RecordHeader(rest.prefix(RecordHeader.size)) != nil
-      guard isPlausible else { return false }
       self[direction].slack = search.missingRecords
       receive(record, direction, isOldHello: false)
       return true

@@ -40,7 +40,10 @@ final class WebSocketConnection {
   }
 
   subscript(direction: Direction) -> WebSocketStream {
+    // Inlined, because else the compiler (6.3.1) reads what was yielded after it was freed.
+    @inline(__always)
     _read { if direction == .toServer { yield toServer } else { yield toClient } }
+    @inline(__always)
     _modify { if direction == .toServer { yield &toServer } else { yield &toClient } }
   }
 

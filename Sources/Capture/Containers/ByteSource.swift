@@ -55,14 +55,16 @@
 
   /// The window grows only as bytes really come: a length that lies costs nothing.
   private mutating func refill(_ count: Int) -> Bool {
-    if start > 0 {
+    // Only when there is no room behind: bytes that come one by one must not move all each time.
+    let size = unsafe window.count
+    if start > 0, start == end || count > size - start || end == size {
       unsafe window.baseAddress!.copyMemory(
         from: window.baseAddress! + start, byteCount: end - start)
       base += UInt64(start)
       end -= start
       start = 0
     }
-    while end < count {
+    while end - start < count {
       // Room for twice what is asked: else each of many small steps would move the whole window.
       if unsafe end == window.count || count > window.count / 2 {
         let wider = unsafe UnsafeMutableRawBufferPointer.allocate(

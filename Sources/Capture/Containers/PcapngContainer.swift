@@ -250,12 +250,16 @@ struct PcapngFindings {
   private(set) var comments: [[UInt8]] = []
   private(set) var secrets: [CaptureSecrets] = []
   private var secretBytes = 0
+  /// A block of 64 MiB has room for 16 million comments without a word.
+  private static let commentLimit = 1000
   /// Secrets beyond this are left out: a key log of 100,000 connections is 20 MB.
   private static let secretLimit = 1 << 26
 
   var isEmpty: Bool { comments.isEmpty && secrets.isEmpty }
 
-  mutating func comment(_ text: [UInt8]) { comments.append(text) }
+  mutating func comment(_ text: [UInt8]) {
+    if comments.count < Self.commentLimit { comments.append(text) }
+  }
 
   mutating func secrets(kind: UInt32, _ bytes: [UInt8]) {
     guard secretBytes + bytes.count <= Self.secretLimit else { return }

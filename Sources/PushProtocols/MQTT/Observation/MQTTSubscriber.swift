@@ -59,6 +59,9 @@ final class MQTTSubscriber {
   private var base = 0
   /// Everything before it in `line` is a hole.
   private var head = 0
+  /// Whoever has a place before this one is tainted: to go through all of them again with each
+  /// packet that can't be read would cost the square of their number.
+  private var untainted = 0
   /// Some of `open` may not have been sent yet.
   private var mayWait = false
   /// Server to client, by packet identifier.
@@ -186,7 +189,11 @@ final class MQTTSubscriber {
   /// may have ended unseen.
   func taint(_ why: String) {
     evidenceMissing = why
-    for delivery in open where delivery.isOpen && delivery.taint.isEmpty { delivery.taint = why }
+    for case let delivery? in line.dropFirst(max(0, untainted - base))
+    where delivery.isOpen && delivery.taint.isEmpty {
+      delivery.taint = why
+    }
+    untainted = base + line.count
     if state.knowledge == .complete { state.knowledge = .partial }
     for index in state.subscriptions.indices { state.subscriptions[index].isCertain = false }
   }

@@ -49,11 +49,17 @@ public struct MQTTFramer: Sendable {
   private var failure: DecodeError?
   /// Where the packet ends that was too large, if that is the failure.
   private var oversizedEnd: UInt64?
+  /// The stream offset from which another search for a boundary is worth it.
+  private var nextSearch: UInt64 = 0
 
   /// The protocol's own limit.
   @usableFromInline static let largestPacketSize = 268_435_460
   /// How many bytes are kept in the hope of finding a packet's beginning after a gap.
   private static let unsynchronisedLimit = 256 * 1024
+  /// So few bytes are searched each time.
+  private static let smallSearch = 1024
+  /// Bytes that one search may decode: hostile ones look like packets at every place.
+  private static let searchBudget = 1 << 22
   /// A buffer that grew beyond this is given back as soon as it is empty: a capture has
   /// thousands of connections.
   private static let keptCapacity = 64 * 1024
@@ -325,6 +331,7 @@ extension MQTTFramer {
     failure = nil
     oversizedEnd = nil
     isSynchronised = false
+    nextSearch = 0
   }
 
   /// The caller knows that the first pending byte begins a packet.
@@ -342,21 +349,28 @@ extension MQTTFramer {
   public mutating func resynchronise(
     version: MQTTVersion, direction: Direction?, minimumPackets: Int = 3
   ) -> UInt64? {
-    for candidate in head..<buffer.count
-    where isBoundary(candidate, version, direction, minimumPackets) {
-      head = candidate
-      assumeBoundary()
-      return pendingStart
+    // All are looked at again only when there is an eighth more of them: else bytes that come one
+    // by one would each cost as much as all before them.
+    guard offset >= nextSearch else { return nil }
+    var budget = Self.searchBudget
+    for candidate in head..<buffer.count where budget > 0 {
+      let chain = chain(at: candidate, version, direction)
+      if chain.packets >= minimumPackets && chain.isUnbroken {
+        head = candidate
+        assumeBoundary()
+        return pendingStart
+      }
+      budget -= 1 + chain.length
     }
+    nextSearch = pendingBytes < Self.smallSearch ? 0 : offset + UInt64(pendingBytes / 8)
     return nil
   }
 
-  private func isBoundary(
-    _ candidate: Int, _ version: MQTTVersion, _ direction: Direction?, _ minimumPackets: Int
-  ) -> Bool {
+  private func chain(
+    at candidate: Int, _ version: MQTTVersion, _ direction: Direction?
+  ) -> MQTTPacketChain {
     let bytes = unsafe buffer.span.bytes.extracting(candidate..<buffer.count)
-    let chain = MQTTPacketChain(bytes, version: version, direction: direction)
-    return chain.packets >= minimumPackets && chain.isUnbroken
+    return MQTTPacketChain(bytes, version: version, direction: direction)
   }
 }
 

@@ -1,0 +1,52 @@
+import TLS
+import Unwrapping
+import WebSocket
+import Wire
+
+/// What is around a protocol: TLS, WebSocket.
+enum WrappingTargets {
+  /// Two bytes of length, a key log, then a talk; the first byte of all says whether the SYN was
+  /// seen.
+  static func readTLS(_ input: [UInt8]) throws(FuzzFinding) {
+    var cursor = InputCursor(input)
+    let handshake = cursor.uint8() & 1 == 0
+    let keyLog = cursor.take(Int(cursor.uint16()))
+    var secrets = TLSSecrets()
+    let warnings = secrets.read(keyLog: keyLog)
+    if warnings.count > keyLog.count { throw FuzzFinding("\(warnings.count) warnings") }
+    let talk = Talk(&cursor)
+    try compare(talk, input, handshake: handshake) { TLSDecryptingSink(secrets, to: $0) }
+    let all = ContractSink()
+    let options = CaptureOptions(secrets: secrets)
+    talk.tell(
+      UnwrappingSink(options, to: all, noting: WrappedConnections()), handshake: handshake)
+    try all.conclude(budget: budget(input))
+  }
+
+  /// The first byte says whether the SYN was seen, and whether somebody says that it is WebSocket.
+  static func readWebSocket(_ input: [UInt8]) throws(FuzzFinding) {
+    var cursor = InputCursor(input)
+    let choice = cursor.uint8()
+    let talk = Talk(&cursor)
+    try compare(talk, input, handshake: choice & 1 == 0) {
+      WebSocketSink(to: $0) { _ in choice & 2 != 0 }
+    }
+  }
+
+  private static func budget(_ input: [UInt8]) -> Int { 64 + 4 * input.count }
+
+  /// Where one segment ends and the next begins means nothing, unless bytes are missing.
+  private static func compare(
+    _ talk: Talk, _ input: [UInt8], handshake: Bool,
+    _ makeSink: (any ConnectionSink) -> any ConnectionSink
+  ) throws(FuzzFinding) {
+    let whole = ContractSink()
+    talk.tell(makeSink(whole), handshake: handshake)
+    try whole.conclude(budget: budget(input))
+    let pieces = ContractSink()
+    talk.tell(makeSink(pieces), handshake: handshake, chunk: 1)
+    try pieces.conclude(budget: budget(input))
+    guard handshake, !talk.hasGaps, !whole.hasGaps, !pieces.hasGaps else { return }
+    if whole.digests != pieces.digests { throw FuzzFinding("other bytes when told one by one") }
+  }
+}
