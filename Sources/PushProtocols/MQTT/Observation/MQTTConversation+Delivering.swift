@@ -136,7 +136,9 @@ extension MQTTConversation {
     let subscriber = subscriber!
     let waiting =
       packet.retain && !subscriber.keepsRetainFlag(topic)
-      ? nil : subscriber.waiting(for: content, topic: topic, qos: packet.qos)
+      ? nil
+      : subscriber.waiting(for: content, topic: topic, qos: packet.qos)
+        ?? broker.unforeseen(content, topic: topic, for: subscriber)
     let delivery =
       waiting
       ?? MQTTDelivery(

@@ -124,6 +124,7 @@ extension MQTTConversation {
   /// the deliveries are open again, and whether they are done is in doubt until the server sends
   /// them again or the capture shows otherwise.
   private func reopenUnconfirmed(at moment: Moment) {
+    var reopened: [MQTTDelivery] = []
     for entry in unconfirmed.entries where entry.delivery.lastConversation === self {
       let delivery = entry.delivery
       let id = delivery.packetID
@@ -137,9 +138,10 @@ extension MQTTConversation {
         record.acknowledged -= min(1, record.acknowledged)
         subscriber?.lastAcknowledged.remove(id)
         if subscriber?.inFlight[id] == nil { subscriber?.inFlight[id] = delivery }
-        subscriber?.reopen(delivery)
+        reopened.append(delivery)
       }
     }
+    subscriber?.reopen(reopened)
   }
 
   private func checkPings() {

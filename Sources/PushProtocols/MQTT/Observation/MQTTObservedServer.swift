@@ -10,8 +10,11 @@ final class MQTTObservedServer {
   private var subscribers: [String: MQTTSubscriber] = [:]
   /// Those with subscriptions, or with session state that the capture does not wholly show.
   private(set) var receivers: [MQTTSubscriber] = []
-  /// Connections that have not ended, in the order of their beginning.
+  /// Connections that have not ended, and some that have, in the order of their beginning.
   var conversations: [MQTTConversation] = []
+  private var overConversations = 0
+  private var routed: UInt64 = 0
+  private var recent = MQTTRecentPublications()
 
   /// Topics that somebody publishes with QoS 0; `nil` when there are too many to remember.
   private var topicsAtMostOnce: Set<String>? = []
@@ -40,6 +43,7 @@ final class MQTTObservedServer {
   func adopt(_ subscriber: MQTTSubscriber) {
     if subscriber.isReceiver { return }
     subscriber.isReceiver = true
+    subscriber.adoptedAfter = routed
     receivers.append(subscriber)
   }
 
@@ -56,20 +60,51 @@ final class MQTTObservedServer {
 
   /// A publisher's message, looked at for everybody who is or may be subscribed.
   func route(_ publication: MQTTPublication, numbers observer: MQTTCaptureObserver) {
+    routed += 1
+    publication.ordinal = routed
+    var mayBeSentUnseen = false
     for subscriber in receivers {
-      guard let (claim, qos) = subscriber.claim(on: publication), qos > .atMostOnce else {
+      guard let (claim, qos) = subscriber.claim(on: publication) else {
+        if subscriber.state.knowledge == .partial { mayBeSentUnseen = true }
         continue
       }
-      let delivery = MQTTDelivery(
-        publication: publication, topic: publication.topic, content: publication.content,
-        qos: qos, claim: claim, subscriber: subscriber.name, tally: subscriber.tally)
-      delivery.taint = subscriber.evidenceMissing
-      delivery.note(
-        .submitted, publication.submitted, in: publication.session, holder: .publisher,
-        "by \(publication.publisher)")
-      publication.copies.append(delivery)
-      subscriber.append(delivery)
+      if qos > .atMostOnce { copy(publication, to: subscriber, claim, qos) }
     }
+    if mayBeSentUnseen { recent.add(publication) }
+  }
+
+  @discardableResult
+  private func copy(
+    _ publication: MQTTPublication, to subscriber: MQTTSubscriber, _ claim: MQTTDelivery.Claim,
+    _ qos: MQTTQoS
+  ) -> MQTTDelivery {
+    let delivery = MQTTDelivery(
+      publication: publication, topic: publication.topic, content: publication.content,
+      qos: qos, claim: claim, subscriber: subscriber.name, tally: subscriber.tally)
+    delivery.taint = subscriber.evidenceMissing
+    delivery.note(
+      .submitted, publication.submitted, in: publication.session, holder: .publisher,
+      "by \(publication.publisher)")
+    publication.copies.append(delivery)
+    subscriber.append(delivery)
+    return delivery
+  }
+
+  /// A subscriber is sent what nobody knew it was subscribed to: the publication that this is, if
+  /// it was one of late.
+  func unforeseen(
+    _ content: MQTTContent, topic: String, for subscriber: MQTTSubscriber
+  ) -> MQTTDelivery? {
+    guard subscriber.state.knowledge == .partial, subscriber.isReceiver,
+      let publication = recent.first(content, topic: topic, for: subscriber)
+    else { return nil }
+    let delivery = copy(publication, to: subscriber, .possible, publication.qos)
+    if let accepted = publication.accepted {
+      delivery.note(
+        .accepted, accepted, in: publication.session, holder: .server,
+        publication.nobodySubscribed == nil ? "" : "no matching subscribers")
+    }
+    return delivery
   }
 
   /// The server's PUBACK or PUBREC.
@@ -197,8 +232,10 @@ final class MQTTObservedServer {
 
   /// A connection is gone for good.
   func left(_ conversation: MQTTConversation, at moment: Moment) {
-    if let index = conversations.firstIndex(where: { $0 === conversation }) {
-      conversations.remove(at: index)
+    overConversations += 1
+    if overConversations > 16, overConversations * 2 > conversations.count {
+      conversations.removeAll(where: \.isOver)
+      overConversations = 0
     }
     guard let subscriber = conversation.subscriber else { return }
     if subscriber.lastConversation === conversation {

@@ -101,7 +101,9 @@ final class MQTTPublication {
   var released: Moment?
   /// The server said 0x10: nobody is subscribed.
   var nobodySubscribed: Moment?
-  /// One for each subscriber who is, or may be, owed it.
+  /// Its place among those that the server routed, from 1.
+  var ordinal: UInt64 = 0
+  /// One for each subscriber who is, or may be, owed it, and for those that were sent it.
   var copies: [MQTTDelivery] = []
 
   init(
@@ -127,5 +129,42 @@ final class MQTTPublication {
 
   func isSame(as publish: MQTTSeenPublish, topic: String) -> Bool {
     content == publish.content && qos == publish.qos && self.topic == topic
+  }
+}
+
+/// The publications of late that subscribers may be sent of whose subscriptions nobody knows all.
+///
+/// Kept once for all of them: a copy for each would make memory the product of both, when a capture
+/// begins in the middle of thousands of connections.
+struct MQTTRecentPublications {
+  private static let limit = 1 << 14
+  /// Those that are all alike are looked at from the latest on.
+  private static let mostAlike = 64
+
+  private var byMessage: [MQTTWaitingKey: [MQTTPublication]] = [:]
+  private var order: [MQTTWaitingKey] = []
+
+  mutating func add(_ publication: MQTTPublication) {
+    let key = MQTTWaitingKey(content: publication.content, topic: publication.topic)
+    byMessage[key, default: []].append(publication)
+    order.append(key)
+    guard order.count >= 2 * Self.limit else { return }
+    for key in order.prefix(Self.limit) {
+      byMessage[key]?.removeFirst()
+      if byMessage[key]?.isEmpty == true { byMessage[key] = nil }
+    }
+    order.removeFirst(Self.limit)
+  }
+
+  /// The oldest that a subscriber may be sent now for the first time.
+  func first(_ content: MQTTContent, topic: String, for subscriber: MQTTSubscriber)
+    -> MQTTPublication?
+  {
+    if order.isEmpty { return nil }
+    let key = MQTTWaitingKey(content: content, topic: topic)
+    return byMessage[key]?.suffix(Self.mostAlike).first { publication in
+      publication.ordinal > subscriber.adoptedAfter
+        && !publication.copies.contains { $0.tally == subscriber.tally }
+    }
   }
 }

@@ -64,6 +64,10 @@ final class MQTTSubscriber {
   private var untainted = 0
   /// Some of `open` may not have been sent yet.
   private var mayWait = false
+  /// Everything before this place in `line` has been sent.
+  private var firstWaiting = 0
+  /// Where in `line` each message stands that may not have been sent yet.
+  private var waitingPlaces: [MQTTWaitingKey: MQTTWaitingPlaces] = [:]
   /// Server to client, by packet identifier.
   var inFlight = MQTTPacketIDTable<MQTTDelivery>()
   /// The last acknowledged delivery of an identifier, to know a repetition when it comes.
@@ -72,6 +76,8 @@ final class MQTTSubscriber {
   var published = MQTTPacketIDTable<MQTTPublication>()
   /// Of its last connection.
   var maximumPacketSize = UInt64.max
+  /// How many publications the server had routed when it became a receiver.
+  var adoptedAfter: UInt64 = 0
   /// It is in the server's list of receivers.
   var isReceiver = false
   /// Something was missed, so nothing about open deliveries may be concluded from silence.
@@ -95,8 +101,12 @@ final class MQTTSubscriber {
   var tableSizes: Int { line.count &+ inFlight.capacity &+ lastAcknowledged.extent }
 
   func append(_ delivery: MQTTDelivery) {
-    if delivery.phase == .waiting { mayWait = true }
     delivery.place = base + line.count
+    if delivery.phase == .waiting {
+      mayWait = true
+      let key = MQTTWaitingKey(content: delivery.content, topic: delivery.topic)
+      waitingPlaces[key, default: MQTTWaitingPlaces()].append(delivery.place)
+    }
     line.append(delivery)
   }
 
@@ -115,6 +125,7 @@ final class MQTTSubscriber {
       holes = 0
       head = 0
       mayWait = false
+      waitingPlaces = [:]
     } else if holes > 16, holes * 2 > line.count {
       renew(open)
     }
@@ -126,14 +137,17 @@ final class MQTTSubscriber {
     holes = 0
     head = 0
     mayWait = false
+    waitingPlaces = [:]
     for delivery in deliveries where delivery.isOpen { append(delivery) }
   }
 
-  /// An acknowledgement turned out to be in doubt.
-  func reopen(_ delivery: MQTTDelivery) {
-    let open = open
-    if open.contains(where: { $0 === delivery }) { return }
-    renew([delivery] + open)
+  /// Acknowledgements turned out to be in doubt.
+  func reopen(_ deliveries: [MQTTDelivery]) {
+    let missing = deliveries.filter { delivery in
+      let at = delivery.place - base
+      return !line.indices.contains(at) || line[at] !== delivery
+    }
+    if !missing.isEmpty { renew(missing.reversed() + open) }
   }
 
   func forgetOpen() { renew([]) }
@@ -159,7 +173,7 @@ final class MQTTSubscriber {
     }
     if best == nil {
       let asked = conversation?.isAskingFor(publication.topic) ?? false
-      if asked || state.knowledge == .partial { best = (.possible, publication.qos) }
+      if asked { best = (.possible, publication.qos) }
     }
     return best
   }
@@ -204,10 +218,18 @@ final class MQTTSubscriber {
   /// one of this QoS before another.
   func waiting(for content: MQTTContent, topic: String, qos: MQTTQoS) -> MQTTDelivery? {
     if !mayWait { return nil }
+    let key = MQTTWaitingKey(content: content, topic: topic)
+    var places = waitingPlaces.removeValue(forKey: key)
+    defer { waitingPlaces[key] = places }
+    guard places?.first(where: { waiting(at: $0) != nil }) != nil else {
+      places = nil
+      return nil
+    }
     var owed: MQTTDelivery?
     var possible: MQTTDelivery?
-    for case let delivery? in line[head...] where delivery.phase == .waiting {
-      guard delivery.isSame(as: content, topic: topic) else { continue }
+    // Messages that are all alike may be taken for each other.
+    for place in places?.rest().prefix(Self.mostAlike) ?? [] {
+      guard let delivery = waiting(at: place) else { continue }
       if delivery.claim == .owed, delivery.qos == qos { return delivery }
       if delivery.claim == .owed {
         owed = owed ?? delivery
@@ -217,6 +239,27 @@ final class MQTTSubscriber {
     }
     return owed ?? possible
   }
+
+  private static let mostAlike = 64
+
+  private func waiting(at place: Int) -> MQTTDelivery? {
+    let at = place - base
+    guard line.indices.contains(at), let delivery = line[at], delivery.phase == .waiting else {
+      return nil
+    }
+    return delivery
+  }
+
+  /// Those that have not been sent, after those at the front that have.
+  private func lineOfWaiting() -> ArraySlice<MQTTDelivery?> {
+    var at = max(head, firstWaiting - base)
+    while at < line.count, line[at]?.phase != .waiting { at += 1 }
+    firstWaiting = base + at
+    return line[at...]
+  }
+
+  /// How many of the oldest ones are looked at when a newer one is sent.
+  private static let mostOvertaken = 4096
 
   /// A subscription hands the retain flag on as it was published, so it does not tell a retained
   /// message from a fresh one.
@@ -249,8 +292,8 @@ final class MQTTSubscriber {
     by newer: MQTTDelivery, on conversation: MQTTConversation, at moment: Moment
   ) {
     guard mayWait, let newest = newer.publication else { return }
-    for case let delivery? in line[head...] {
-      if delivery === newer { break }
+    for case let delivery? in lineOfWaiting().prefix(Self.mostOvertaken) {
+      if delivery.place >= newer.place { break }
       guard delivery.phase == .waiting, delivery.claim == .owed, delivery.overtaken == nil,
         delivery.qos == newer.qos,
         let older = delivery.publication, older.qos != .exactlyOnce || older.released != nil
@@ -266,7 +309,8 @@ final class MQTTSubscriber {
   /// The connection was idle since `idle` with nothing in flight, and ends or is looked at now:
   /// what a server with an open window has not sent by then, it does not hold.
   func ignore(since idle: Instant, until moment: Moment, in session: SessionID) {
-    for delivery in open where delivery.phase == .waiting && delivery.claim == .owed {
+    for case let delivery? in lineOfWaiting()
+    where delivery.phase == .waiting && delivery.claim == .owed {
       guard let publication = delivery.publication, publication.isOwed, delivery.taint.isEmpty,
         let accepted = publication.accepted
       else { continue }
@@ -303,4 +347,26 @@ final class MQTTSubscriber {
       }
     }
   }
+}
+
+/// What makes a message the one that was waited for.
+struct MQTTWaitingKey: Hashable {
+  var content: MQTTContent
+  var topic: String
+}
+
+/// Places in a subscriber's line, in order.
+struct MQTTWaitingPlaces {
+  private var places: [Int] = []
+  private var head = 0
+
+  mutating func append(_ place: Int) { places.append(place) }
+
+  /// The first place that still counts; those before it are forgotten.
+  mutating func first(where counts: (Int) -> Bool) -> Int? {
+    while head < places.count, !counts(places[head]) { head += 1 }
+    return head < places.count ? places[head] : nil
+  }
+
+  func rest() -> ArraySlice<Int> { places[head...] }
 }
