@@ -34,8 +34,8 @@ struct ClearOutlet {
 final class TLSConnection {
   let outlet: ClearOutlet
   let shared: TLSShared
-  var toServer: TLSStream
-  var toClient: TLSStream
+  let toServer: TLSStream
+  let toClient: TLSStream
   var facts = TLSFacts()
   var handshake = HandshakeState()
   /// Where TLS begins in each direction; bytes before are passed on as they are (STARTTLS).
@@ -52,11 +52,7 @@ final class TLSConnection {
   }
 
   subscript(direction: Direction) -> TLSStream {
-    // Inlined, because else the compiler (6.3.1) reads what was yielded after it was freed.
-    @inline(__always)
-    _read { if direction == .toServer { yield toServer } else { yield toClient } }
-    @inline(__always)
-    _modify { if direction == .toServer { yield &toServer } else { yield &toClient } }
+    direction == .toServer ? toServer : toClient
   }
 
   /// Why records stay closed when a hello is missing.

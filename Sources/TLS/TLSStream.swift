@@ -11,7 +11,10 @@ struct TLSRecord {
 }
 
 /// One direction of a connection in TLS.
-struct TLSStream {
+///
+/// A class, because a struct that a coroutine yields was read after it was freed (Swift 6.3.1, with
+/// optimisation).
+final class TLSStream {
   /// How the bytes are cut into records.
   enum Framing: Equatable {
     case records
@@ -75,7 +78,7 @@ struct TLSStream {
   }
 
   /// Empties the buffer, and lets go of its memory when it is large.
-  mutating func clearBuffer() {
+  func clearBuffer() {
     if buffer.capacity > 2048 { buffer = [] } else { buffer.removeAll(keepingCapacity: true) }
   }
 }

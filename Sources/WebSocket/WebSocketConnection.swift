@@ -7,8 +7,8 @@ import Wire
 final class WebSocketConnection {
   let outlet: ContentOutlet
   var facts: WebSocketFacts
-  private var toServer = WebSocketStream()
-  private var toClient = WebSocketStream()
+  private let toServer = WebSocketStream()
+  private let toClient = WebSocketStream()
 
   /// - Parameters:
   ///   - request: the head that asked for the upgrade; `nil` when it is not in the capture.
@@ -40,11 +40,7 @@ final class WebSocketConnection {
   }
 
   subscript(direction: Direction) -> WebSocketStream {
-    // Inlined, because else the compiler (6.3.1) reads what was yielded after it was freed.
-    @inline(__always)
-    _read { if direction == .toServer { yield toServer } else { yield toClient } }
-    @inline(__always)
-    _modify { if direction == .toServer { yield &toServer } else { yield &toClient } }
+    direction == .toServer ? toServer : toClient
   }
 
   func receive(_ event: ConnectionEvent, bytes: UnsafeRawBufferPointer, at moment: Moment) {

@@ -24,6 +24,9 @@ final class WebSocketOpening {
   private var bytes: [UInt8] = []
   private var toServer: [UInt8] = []
   private var toClient: [UInt8] = []
+  /// Read once, when a line that may be their last has come.
+  private var requestHead: Head?
+  private var answerHead: Head?
   private var hasGap = (toServer: false, toClient: false)
   private var isOver = false
 
@@ -32,8 +35,12 @@ final class WebSocketOpening {
     unsafe bytes.append(contentsOf: payload)
     kept.append(Kept(event: event, bytes: start..<bytes.count, moment: moment))
     switch event {
-    case .bytes(.toServer, _): toServer += bytes[start...]
-    case .bytes(.toClient, _): toClient += bytes[start...]
+    case .bytes(.toServer, _):
+      toServer += bytes[start...]
+      if requestHead == nil, endsLine(from: start) { requestHead = HTTPHead.read(toServer) }
+    case .bytes(.toClient, _):
+      toClient += bytes[start...]
+      if answerHead == nil, endsLine(from: start) { answerHead = HTTPHead.read(toClient) }
     case .gap(.toServer, _, _, _): hasGap.toServer = true
     case .gap(.toClient, _, _, _): hasGap.toClient = true
     case .ended: isOver = true
@@ -43,9 +50,11 @@ final class WebSocketOpening {
     }
   }
 
+  private func endsLine(from start: Int) -> Bool { bytes[start...].contains(0x0a) }
+
   func judge() -> Verdict {
-    let request = hasGap.toServer ? nil : HTTPHead.read(toServer)
-    let answer = hasGap.toClient ? nil : HTTPHead.read(toClient)
+    let request = hasGap.toServer ? nil : requestHead
+    let answer = hasGap.toClient ? nil : answerHead
     if let answer {
       let isUpgrade = answer.head.status == 101 && answer.head.isUpgradeToWebSocket
       if !isUpgrade { return .isSomethingElse }

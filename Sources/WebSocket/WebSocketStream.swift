@@ -1,7 +1,7 @@
 import Wire
 
-/// One direction of a WebSocket.
-struct WebSocketStream {
+/// One direction of a WebSocket. A class for the same reason as `TLSStream`.
+final class WebSocketStream {
   /// How the bytes are cut into frames.
   enum Framing: Equatable {
     /// A head comes next; its first bytes may be in `head`.

@@ -126,10 +126,14 @@ enum SegmentTarget {
       [0x08, 0, 0, 0, 0, 0, 0, 0x6F],
     ]
     let reset: [[UInt8]] = [[0x1C, 0, 0, 0, 0, 0, 0, 0x7F]]
+    // Single bytes behind a hole, and segments over all of them of which half was captured.
+    let islands = (0..<100).map { _ in [0x08, 0, 1, 0, 0, 0, 1, 0x5F] as [UInt8] }
+    let covers = (0..<100).map { _ in [0x88, 0, 0x39, 0xFF, 0, 0, 199, 0x5F] as [UInt8] }
     let second = (opening + talk).map { [$0[0] | 0x20] + $0[1...] }
     return [
       [0] + (opening + talk + ends).joined(), [6] + (opening + talk + reset).joined(),
-      [1] + (talk + ends + opening).joined(), [14] + (opening + talk + second + ends).joined(),
+      [1] + (talk + ends + opening).joined(), [0] + (opening + islands + covers).joined(),
+      [14] + (opening + talk + second + ends).joined(),
     ]
   }()
 }
