@@ -97,7 +97,8 @@ extension InspectCommand {
         ? "None is there that you may use." : "There are: \(there.joined(separator: ", "))."
     case .notPermitted:
       let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-      return "Grant it once with\n  sudo setcap cap_net_raw,cap_net_admin=eip \(own ?? "pushbench")\n"
+      let name = own ?? "pushbench"
+      return "Grant it once with\n  sudo setcap cap_net_raw,cap_net_admin=eip \(name)\n"
         + "or put sudo in front of the command."
     case .badFilter: return "Use pcap-filter(7) syntax, such as 'tcp port 1883'."
     case .unreadable: return "Look whether the interface is up (ip link)."

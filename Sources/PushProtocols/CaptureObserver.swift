@@ -42,7 +42,8 @@ public protocol CaptureObserver: ConnectionSink {
   func finish(at end: Moment) -> CaptureObservation
 
   /// To be called before the first event of a capture that is still being made.
-  /// - Parameter patience: how long a delivery may wait for its acknowledgement before that is news.
+  /// - Parameter patience: how long a delivery may wait for its acknowledgement before that is
+  ///   news.
   func watch(patience: Nanoseconds)
 
   /// What has become known since this was last asked, in the order of sessions and deliveries.

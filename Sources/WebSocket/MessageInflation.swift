@@ -5,6 +5,12 @@ struct MessageInflation {
   /// A message that would become longer is not inflated: a few bytes can say a lot.
   static let longestMessage = 16 << 20
 
+  /// What content may be longer than its messages, over many of them; beyond that somebody wants
+  /// work to be done, not messages to be read.
+  private static let usualRatio = 64
+
+  /// The most that may come out by now: messages fill it up again.
+  private var allowance = longestMessage
   private var inflater = Inflater()
   /// Each message is compressed by itself.
   private let forgets: Bool
@@ -28,7 +34,11 @@ struct MessageInflation {
     inflater.goOn()
     // The sender takes these off the end of a flushed block (§7.2.1).
     let whole = message + [0x00, 0x00, 0xff, 0xff]
-    if let content = try? inflater.inflate(whole, limit: Self.longestMessage) { return content }
+    allowance = min(Self.longestMessage, allowance + Self.usualRatio * whole.count)
+    if let content = try? inflater.inflate(whole, limit: allowance) {
+      allowance -= content.count
+      return content
+    }
     lose()
     return nil
   }
