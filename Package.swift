@@ -132,7 +132,9 @@ let package = Package(
     tests("ScenarioScriptTests", ["Timeline", "Custody", "Simulation", "Reporting", "ToyBench"]),
     tests(
       "InspectionTests",
-      ["Inspection", "Custody", "Reporting", "TLS", "Timeline", "Unwrapping", "Wire"]),
+      [
+        "Inspection", "Capture", "Custody", "Reporting", "TLS", "Timeline", "Unwrapping", "Wire",
+      ]),
     tests(
       "ExportTests",
       ["Export", "Capture", "Custody", "Inspection", "TLS", "Unwrapping", "Wire"]),

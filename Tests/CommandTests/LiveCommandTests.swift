@@ -1,0 +1,162 @@
+import Foundation
+import Testing
+
+/// Real packets of real programs, in a network namespace that nothing else uses.
+///
+/// Nothing here looks at how long anything takes: scripts wait for what they wait for, and give up
+/// after half a minute.
+@Suite(.serialized) struct LiveCommandTests {
+  static let missing: String? = {
+    if geteuid() != 0 { return "root" }
+    let programs = ["unshare", "ip", "mosquitto", "mosquitto_pub", "mosquitto_sub", "tcpdump"]
+    let folders = ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/", "/usr/local/bin/"]
+    return programs.first { program in
+      !folders.contains { FileManager.default.isExecutableFile(atPath: $0 + program) }
+    }
+  }()
+
+  static let preamble = """
+    PATH=$PATH:/usr/sbin:/sbin
+    ip link set lo up || exit 8
+    cd "$FOLDER"
+    await() {
+      for i in $(seq 300); do grep -q "$1" "$2" 2>/dev/null && return 0; sleep 0.1; done
+      echo "never: $1 in $2"; cat "$2"; exit 9
+    }
+    trap 'kill -KILL $(jobs -p) 2>/dev/null' EXIT
+    broker() {
+      mosquitto -v -p 1883 >broker.log 2>&1 & BROKER=$!
+      await running broker.log
+    }
+    subscribe() {
+      mosquitto_sub -p 1883 -i phone -c -q 1 -t 't/#' -k 60 >/dev/null 2>&1 & PHONE=$!
+      await 'Sending SUBACK to phone' broker.log
+    }
+    """
+
+  /// Runs a script in a namespace of its own.
+  private func run(_ script: String, in folder: String) throws -> (status: Int32, output: String) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["unshare", "-n", "bash", "-c", Self.preamble + "\n" + script]
+    process.environment = ProcessInfo.processInfo.environment.merging([
+      "FOLDER": folder, "PUSHBENCH": Binary.path, "NO_COLOR": "1",
+    ]) { $1 }
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: text, as: UTF8.self))
+  }
+
+  @Test(.enabled(if: missing == nil, "needs \(missing ?? "nothing")"))
+  func `a ghost is told while packets come, and Ctrl-C ends with the report`() throws {
+    try withTemporaryDirectory { folder in
+      let ran = try run(
+        """
+        broker
+        $PUSHBENCH inspect --interface lo --patience 1s --write kept.pcapng >live 2>&1 & BENCH=$!
+        for i in $(seq 300); do
+          grep -q opened live && break
+          mosquitto_pub -p 1883 -q 1 -t up -m up; sleep 0.1
+        done
+        subscribe
+        await 'opened .* phone' live
+        kill -STOP $PHONE
+        mosquitto_pub -p 1883 -q 1 -t t/x -m doomed
+        await 'UNACKNOWLEDGED .* phone .*TCP on its host has it' live
+        kill -KILL $BROKER; wait $BROKER
+        broker
+        kill -KILL $PHONE
+        subscribe
+        await 'GHOST .* phone' live
+        kill -INT $BENCH; wait $BENCH; echo "status $?"
+        $PUSHBENCH inspect kept.pcapng; echo "status $?"
+        """, in: folder)
+      #expect(ran.status == 0)
+      #expect(ran.output.split(separator: "\n").filter { $0 == "status 1" }.count == 2)
+      let live = try String(contentsOfFile: folder + "/live", encoding: .utf8)
+      #expect(live.contains("1 delivery to phone was sent, never acknowledged"))
+      #expect(live.hasSuffix(" 1 finding.\n"))
+      #expect(ran.output.contains("1 delivery to phone was sent, never acknowledged"))
+    }
+  }
+
+  @Test(.enabled(if: missing == nil, "needs \(missing ?? "nothing")"))
+  func `a pipe from tcpdump is told as it fills`() throws {
+    try withTemporaryDirectory { folder in
+      let ran = try run(
+        """
+        broker
+        mkfifo pipe
+        tcpdump -i lo -U -w - 'tcp port 1883' >pipe 2>tcpdump.log & TCPDUMP=$!
+        $PUSHBENCH inspect - --format json <pipe >live 2>&1 & BENCH=$!
+        await 'listening on' tcpdump.log
+        subscribe
+        await '"sessionOpened".*"phone"' live
+        mosquitto_pub -p 1883 -q 1 -t t/x -m hello
+        await '"sessionClosed"' live
+        kill -INT $TCPDUMP; wait $BENCH; echo "status $?"
+        """, in: folder)
+      #expect(ran.output == "status 0\n")
+      let live = try String(contentsOfFile: folder + "/live", encoding: .utf8)
+      let document = try #require(live.range(of: "\n{\n"))
+      for line in live[..<document.lowerBound].split(separator: "\n") {
+        let event = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+        #expect(event?["event"] is String && event?["time"] is NSNumber)
+      }
+      let text = Data(live[live.index(after: document.lowerBound)...].utf8)
+      let whole = try #require(try JSONSerialization.jsonObject(with: text) as? [String: Any])
+      let deliveries = try #require(whole["deliveries"] as? [[String: Any]])
+      #expect(deliveries.map { $0["state"] as? String } == ["acknowledged"])
+    }
+  }
+
+  @Test(.enabled(if: missing == nil, "needs \(missing ?? "nothing")"))
+  func `a time that is over ends it, and so does SIGTERM`() throws {
+    try withTemporaryDirectory { folder in
+      let ran = try run(
+        """
+        $PUSHBENCH inspect --interface lo --for 50ms; echo "status $?"
+        $PUSHBENCH inspect --interface lo >live 2>&1 & BENCH=$!
+        for i in $(seq 300); do
+          grep -q 'SigCgt:.*[4-7c-f]...$' /proc/$BENCH/status && break; sleep 0.1
+        done
+        kill -TERM $BENCH; wait $BENCH; echo "status $?"; cat live
+        """, in: folder)
+      #expect(
+        ran.output.split(separator: "\n").filter { $0.hasPrefix("status") }
+          == ["status 0", "status 0"])
+      #expect(ran.output.components(separatedBy: "No push session was recognised").count == 3)
+    }
+  }
+
+  @Test(.enabled(if: missing == nil, "needs \(missing ?? "nothing")"))
+  func `who has no right is told what grants it, and who errs what there is`() throws {
+    try withTemporaryDirectory { folder in
+      let ran = try run(
+        """
+        $PUSHBENCH inspect --interface nonesuch 2>&1; echo "status $?"
+        setpriv --bounding-set=-net_raw --inh-caps=-net_raw $PUSHBENCH inspect --interface lo 2>&1
+        echo "status $?"
+        $PUSHBENCH inspect --interface lo --filter 'tcp prt 1' 2>&1; echo "status $?"
+        """, in: folder)
+      #expect(ran.output.contains("There is no interface 'nonesuch'. There are: "))
+      #expect(ran.output.contains("sudo setcap cap_net_raw,cap_net_admin=eip "))
+      #expect(ran.output.contains("filter 'tcp prt 1': "))
+      #expect(
+        ran.output.split(separator: "\n").filter { $0.hasPrefix("status") }
+          == ["status 66", "status 77", "status 64"])
+    }
+  }
+
+  @Test func `an interface and files are not read together`() throws {
+    for arguments in [
+      ["inspect"], ["inspect", "--interface", "lo", "a.pcap"], ["inspect", "a.pcap", "--for", "5s"],
+      ["inspect", "--interface", "lo", "--for", "soon"],
+    ] {
+      #expect(try Binary.run(arguments).status == 64, "\(arguments)")
+    }
+  }
+}
