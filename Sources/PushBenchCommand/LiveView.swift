@@ -60,11 +60,11 @@ final class LiveView {
     let real = Self.clock(CLOCK_REALTIME)
     guard let latest = inspection.latestPacket?.time else { return }
     if anchor?.packet != latest { anchor = (latest, real) }
+    let isFresh = isLocal || max(real, latest) - min(real, latest) < Self.freshness
     // Packets that are under way may have any time until now: only silence makes it later.
-    let now = isIdle ? captureTime(real) ?? latest : latest
+    let now = isIdle && isFresh ? captureTime(real) ?? latest : latest
     let events = inspection.news(at: now, dropped: feed?.droppedPackets ?? 0)
-    let isFresh = max(real, latest) - min(real, latest) < Self.freshness
-    guard isLocal || isFresh, let began = inspection.began else { return }
+    guard isFresh, let began = inspection.began else { return }
     for event in events {
       Terminal.write(
         format == .json

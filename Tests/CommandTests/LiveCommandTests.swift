@@ -38,7 +38,8 @@ import Testing
   private func run(_ script: String, in folder: String) throws -> (status: Int32, output: String) {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["unshare", "-n", "bash", "-c", Self.preamble + "\n" + script]
+    let lab = ["timeout", "-k", "5", "120", "unshare", "-n"]
+    process.arguments = lab + ["bash", "-c", Self.preamble + "\n" + script]
     process.environment = ProcessInfo.processInfo.environment.merging([
       "FOLDER": folder, "PUSHBENCH": Binary.path, "NO_COLOR": "1",
     ]) { $1 }
@@ -97,7 +98,7 @@ import Testing
         await '"sessionOpened".*"phone"' live
         mosquitto_pub -p 1883 -q 1 -t t/x -m hello
         await '"sessionClosed"' live
-        kill -INT $TCPDUMP; wait $BENCH; echo "status $?"
+        kill -TERM $TCPDUMP; wait $BENCH; echo "status $?"
         """, in: folder)
       #expect(ran.output == "status 0\n")
       let live = try String(contentsOfFile: folder + "/live", encoding: .utf8)

@@ -18,6 +18,8 @@ import Unwrapping
     private let size: Int
     /// Called before each piece.
     var beat: (Pieces) -> Void = { _ in }
+    /// Called when there are no more.
+    var last: () -> Void = {}
 
     init(_ path: String, size: Int) throws {
       name = path
@@ -30,6 +32,7 @@ import Unwrapping
       let count = min(size, target.count, bytes.count - position)
       for index in 0..<count { unsafe target[index] = bytes[position + index] }
       position += count
+      if count == 0 { last() }
       return count
     }
   }
@@ -59,9 +62,12 @@ import Unwrapping
       if drops { feed.droppedPackets += 1 }
       events += live.news(at: now, dropped: feed.droppedPackets)
     }
+    feed.last = {
+      guard later > .zero, let now = live.latestPacket?.time else { return }
+      events += live.news(at: now + later, dropped: 0)
+    }
     let record = try live.run(feed, filter: nil, mayBeQuiet: false, showing: nil) {
       guard later > .zero, let now = live.latestPacket?.time else { return nil }
-      events += live.news(at: now + later, dropped: 0)
       return now + later
     }
     return Watched(record: record, events: events)

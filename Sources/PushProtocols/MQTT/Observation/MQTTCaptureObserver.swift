@@ -132,7 +132,11 @@ public final class MQTTCaptureObserver: CaptureObserver {
 
   public func watch(patience: Nanoseconds) { watch = MQTTLiveWatch(patience: patience) }
 
-  public func news(at now: Instant) -> [LiveEvent] { watch?.news(at: now) ?? [] }
+  public func news(at time: Instant) -> [LiveEvent] {
+    // Silence until then, which the end of the capture is judged by.
+    if time > now.time { now = Moment(time: time, frame: 0) }
+    return watch?.news(at: time) ?? []
+  }
 
   public func missedPackets(_ why: String, at moment: Moment) {
     for conversation in conversations.valuesInOrder { conversation.missedPackets(why) }
