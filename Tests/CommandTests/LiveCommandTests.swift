@@ -85,36 +85,6 @@ import Testing
   }
 
   @Test(.enabled(if: missing == nil, "needs \(missing ?? "nothing")"))
-  func `a pipe from tcpdump is told as it fills`() throws {
-    try withTemporaryDirectory { folder in
-      let ran = try run(
-        """
-        broker
-        mkfifo pipe
-        tcpdump -i lo -U -w - 'tcp port 1883' >pipe 2>tcpdump.log & TCPDUMP=$!
-        $PUSHBENCH inspect - --format json <pipe >live 2>&1 & BENCH=$!
-        await 'listening on' tcpdump.log
-        subscribe
-        await '"sessionOpened".*"phone"' live
-        mosquitto_pub -p 1883 -q 1 -t t/x -m hello
-        await '"sessionClosed"' live
-        kill -TERM $TCPDUMP; wait $BENCH; echo "status $?"
-        """, in: folder)
-      #expect(ran.output == "status 0\n")
-      let live = try String(contentsOfFile: folder + "/live", encoding: .utf8)
-      let document = try #require(live.range(of: "\n{\n"))
-      for line in live[..<document.lowerBound].split(separator: "\n") {
-        let event = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
-        #expect(event?["event"] is String && event?["time"] is NSNumber)
-      }
-      let text = Data(live[live.index(after: document.lowerBound)...].utf8)
-      let whole = try #require(try JSONSerialization.jsonObject(with: text) as? [String: Any])
-      let deliveries = try #require(whole["deliveries"] as? [[String: Any]])
-      #expect(deliveries.map { $0["state"] as? String } == ["acknowledged"])
-    }
-  }
-
-  @Test(.enabled(if: missing == nil, "needs \(missing ?? "nothing")"))
   func `a time that is over ends it, and so does SIGTERM`() throws {
     try withTemporaryDirectory { folder in
       let ran = try run(
