@@ -64,6 +64,12 @@ public final class TLSDecryptingSink: ConnectionSink {
     return index < states.count && states[index] == State.clear
   }
 
+  /// The connection is in TLS.
+  public func isSecured(_ connection: ConnectionID) -> Bool {
+    let index = Int(connection.index)
+    return index < states.count && states[index] >= State.firstSlot
+  }
+
   /// What is known of the TLS of a connection; `nil` when it has none, or after it has ended. The
   /// sink behind may ask while it is told `.ended`.
   public func facts(of connection: ConnectionID) -> TLSFacts? {

@@ -16,10 +16,15 @@ struct LateStart {
   private(set) var toServer: UInt64 = 0
   private(set) var toClient: UInt64 = 0
 
+  init() {}
+
   /// `nil` for what never turns: MQTT begins with CONNECT.
-  init?(_ event: ConnectionEvent, _ bytes: UnsafeRawBufferPointer) {
+  ///
+  /// - Parameter earlier: was told what came before, if anything did.
+  init?(_ event: ConnectionEvent, _ bytes: UnsafeRawBufferPointer, after earlier: LateStart?) {
     guard case .bytes(let direction, _) = event else { return nil }
     if direction == .toServer, unsafe bytes.first == 0x10 { return nil }
+    if let earlier { self = earlier } else { self.init() }
     unsafe _ = judge(event, bytes)
   }
 

@@ -29,6 +29,8 @@ public final class UnwrappingSink: ConnectionSink {
   private let assignments: PortAssignments
   private let takesOffWebSocket: Bool
   private var lateStarts: [ConnectionID: LateStart] = [:]
+  /// Of connections of which it is not known what they are.
+  private var earlier: [ConnectionID: LateStart] = [:]
 
   /// - Parameters:
   ///   - sink: told of every connection as if nothing were around it.
@@ -108,7 +110,20 @@ public final class UnwrappingSink: ConnectionSink {
     unsafe tls.receive(event, of: connection, description, bytes: bytes, at: moment)
     if stage(index) == Stage.undecided, tls.isClear(connection), isWebSocketDecided(connection) {
       unsafe settle(event, connection, bytes)
+    } else if stage(index) == Stage.undecided {
+      unsafe follow(event, connection, bytes)
     }
+  }
+
+  /// Holes and first bytes before it is known what the connection is: TLS may begin behind them.
+  private func follow(
+    _ event: ConnectionEvent, _ connection: ConnectionID, _ bytes: UnsafeRawBufferPointer
+  ) {
+    if case .ended = event { earlier[connection] = nil }
+    guard event.isContent, !tls.isSecured(connection) else { return }
+    var start = earlier[connection] ?? LateStart()
+    unsafe _ = start.judge(event, bytes)
+    earlier[connection] = start
   }
 
   private func isWebSocketDecided(_ connection: ConnectionID) -> Bool {
@@ -119,7 +134,8 @@ public final class UnwrappingSink: ConnectionSink {
   private func settle(
     _ event: ConnectionEvent, _ connection: ConnectionID, _ bytes: UnsafeRawBufferPointer
   ) {
-    guard let start = unsafe LateStart(event, bytes) else {
+    let earlier = earlier.isEmpty ? nil : earlier.removeValue(forKey: connection)
+    guard let start = unsafe LateStart(event, bytes, after: earlier) else {
       pass(connection)
       return
     }
@@ -168,5 +184,16 @@ private final class WrappingTap: ConnectionSink {
   ) {
     if case .ended = event { wrapped.note(connection, description) }
     unsafe sink.receive(event, of: connection, description, bytes: bytes, at: moment)
+  }
+}
+
+extension ConnectionEvent {
+  fileprivate var isContent: Bool {
+    switch self {
+    case .bytes, .gap: true
+    case .began, .established, .acknowledged, .retransmission, .keepAliveProbe, .windowClosed,
+      .finished, .secured, .reset, .ended:
+      false
+    }
   }
 }

@@ -53,6 +53,13 @@ final class WebSocketOpening {
   private func endsLine(from start: Int) -> Bool { bytes[start...].contains(0x0a) }
 
   func judge() -> Verdict {
+    // First what a few bytes tell, so that it means nothing how many come at a time.
+    if !hasGap.toClient, !toClient.isEmpty, !mayBecome("HTTP/1.1 101", toClient) {
+      return .isSomethingElse
+    }
+    if !hasGap.toServer, !toServer.isEmpty, !mayBecome("GET ", toServer) {
+      return .isSomethingElse
+    }
     let request = hasGap.toServer ? nil : requestHead
     let answer = hasGap.toClient ? nil : answerHead
     if let answer {
