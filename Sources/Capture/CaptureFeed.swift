@@ -86,13 +86,7 @@ public final class PipeFeed: CaptureFeed {
   public func read(into target: UnsafeMutableRawBufferPointer) -> Int {
     while wait.mayRead(), let isReady = wait.wait(for: descriptor) {
       if !isReady { continue }
-      #if canImport(Glibc)
-        let got = unsafe Glibc.read(descriptor, target.baseAddress, target.count)
-      #elseif canImport(Musl)
-        let got = unsafe Musl.read(descriptor, target.baseAddress, target.count)
-      #else
-        let got = unsafe Darwin.read(descriptor, target.baseAddress, target.count)
-      #endif
+      let got = unsafe FileDescriptorReading.read(descriptor, into: target)
       if got >= 0 { return got }
       if errno == EINTR || errno == EAGAIN { continue }
       failure = unsafe String(cString: strerror(errno))

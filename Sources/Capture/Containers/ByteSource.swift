@@ -96,13 +96,7 @@
       return max(0, got)
     case .descriptor(let descriptor):
       while true {
-        #if canImport(Glibc)
-          let got = unsafe Glibc.read(descriptor, target.baseAddress, target.count)
-        #elseif canImport(Musl)
-          let got = unsafe Musl.read(descriptor, target.baseAddress, target.count)
-        #else
-          let got = unsafe Darwin.read(descriptor, target.baseAddress, target.count)
-        #endif
+        let got = unsafe FileDescriptorReading.read(descriptor, into: target)
         if got >= 0 { return got }
         if errno == EINTR { continue }
         failure = unsafe String(cString: strerror(errno))
