@@ -186,14 +186,3 @@ private final class WrappingTap: ConnectionSink {
     unsafe sink.receive(event, of: connection, description, bytes: bytes, at: moment)
   }
 }
-
-extension ConnectionEvent {
-  fileprivate var isContent: Bool {
-    switch self {
-    case .bytes, .gap: true
-    case .began, .established, .acknowledged, .retransmission, .keepAliveProbe, .windowClosed,
-      .finished, .secured, .reset, .ended:
-      false
-    }
-  }
-}

@@ -94,15 +94,3 @@ public final class WebSocketSink: ConnectionSink {
     }
   }
 }
-
-extension ConnectionEvent {
-  /// It says something of what was sent.
-  fileprivate var isContent: Bool {
-    switch self {
-    case .bytes, .gap: true
-    case .began, .established, .acknowledged, .retransmission, .keepAliveProbe, .windowClosed,
-      .finished, .secured, .reset, .ended:
-      false
-    }
-  }
-}

@@ -182,6 +182,18 @@ public enum ConnectionEvent: Sendable, BitwiseCopyable {
   case ended(EndOfConnection)
 }
 
+extension ConnectionEvent {
+  /// It says something of what was sent, seen or not.
+  @inlinable public var isContent: Bool {
+    switch self {
+    case .bytes, .gap: true
+    case .began, .established, .acknowledged, .retransmission, .keepAliveProbe, .windowClosed,
+      .finished, .secured, .reset, .ended:
+      false
+    }
+  }
+}
+
 /// Why nothing more is told of a connection.
 public enum EndOfConnection: String, Sendable, BitwiseCopyable {
   case closed, reset, refused
