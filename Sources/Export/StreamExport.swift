@@ -65,7 +65,8 @@ public enum StreamExport {
     _ file: consuming CaptureFile, _ path: String, _ options: CaptureOptions, _ folder: String
   ) throws(ExportError) -> Reading {
     let files = StreamFiles(folder: folder)
-    let wrapped = WrappedConnections()
+    let wrapped = WrappedConnections(
+      unfinished: UnfinishedBytes(limit: options.unfinishedBytes))
     var options = options
     options.takesOffWebSocket = false
     let clear = ClearStreams(files)

@@ -95,7 +95,7 @@ public enum CaptureInspection {
   ) -> CaptureObservers {
     CaptureObservers(
       assigned: options.assignments.protocols, keepsDeliveries: keepsDeliveries,
-      others: [EncryptedObserver(wrapped)]
+      unfinished: wrapped.unfinished, others: [EncryptedObserver(wrapped)]
     ) { wrapped.isWebSocket($0) ? "WebSocket" : nil }
   }
 
@@ -126,6 +126,7 @@ public enum CaptureInspection {
     WebSocketRules.judge(wrapped, &observation)
     var capture = CaptureRecord(summary, path: path)
     capture.unrecognised = unrecognised
+    capture.warnings += wrapped.unfinished.warnings
     var inspection = InspectionRecord(capture: capture, observation: observation)
     inspection.connections = wrapped.all.map { ConnectionRecord($0) }
     return inspection
@@ -145,5 +146,25 @@ extension CaptureRecord {
     warnings = summary.warnings.map {
       WarningRecord(frame: $0.frame == 0 ? nil : $0.frame, $0.text)
     }
+  }
+}
+
+extension UnfinishedBytes {
+  /// What was given up, for a report.
+  var warnings: [WarningRecord] {
+    var warnings = givenUp.map { held in
+      let (client, server) = (held.description.client, held.description.server)
+      let isToServer = held.place.direction == .toServer
+      return WarningRecord(
+        frame: held.moment.frame,
+        "\(isToServer ? client : server) > \(isToServer ? server : client): \(held.count) bytes of "
+          + "\(held.place.layer.text) that was not complete were given up: all connections "
+          + "together may keep \(limit >> 20) MiB of them")
+    }
+    if givenUpCount > givenUp.count {
+      warnings.append(
+        WarningRecord("the same was done \(givenUpCount - givenUp.count) more times"))
+    }
+    return warnings
   }
 }

@@ -10,7 +10,7 @@ internal import Wire
 /// It has no clock: whoever looks after the feed says now and then what time it is.
 public final class LiveInspection {
   private let options: CaptureOptions
-  private let wrapped = WrappedConnections()
+  private let wrapped: WrappedConnections
   private let observers: CaptureObservers
   private let latest = LatestPacket()
   private var packetsDropped: UInt64 = 0
@@ -21,6 +21,7 @@ public final class LiveInspection {
   ///   - patience: how long a delivery may wait for its acknowledgement before that is news.
   public init(_ options: CaptureOptions, keepsDeliveries: Bool, patience: Nanoseconds) {
     self.options = options
+    wrapped = WrappedConnections(unfinished: UnfinishedBytes(limit: options.unfinishedBytes))
     observers = CaptureInspection.observers(options, keepsDeliveries: keepsDeliveries, wrapped)
     observers.watch(patience: patience)
   }

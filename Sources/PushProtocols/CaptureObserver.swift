@@ -67,8 +67,13 @@ public final class RecordNumbers {
   /// Every delivery is to be listed at the end; else they are counted, and memory does not depend
   /// on how many there are.
   public let keepsDeliveries: Bool
+  /// What waits to be complete, with all protocols and what is around them.
+  public let unfinished: UnfinishedBytes
 
-  public init(keepsDeliveries: Bool = true) { self.keepsDeliveries = keepsDeliveries }
+  public init(keepsDeliveries: Bool = true, unfinished: UnfinishedBytes = UnfinishedBytes()) {
+    self.keepsDeliveries = keepsDeliveries
+    self.unfinished = unfinished
+  }
 
   public func nextSession() -> SessionID {
     sessions += 1

@@ -23,20 +23,24 @@ public final class CaptureObservers: ConnectionSink {
   /// Observers by the ports that a user said are theirs.
   private var assigned: [UInt16: Int] = [:]
   private let around: (ConnectionID) -> String?
+  private let unfinished: UnfinishedBytes
 
   /// - Parameters:
   ///   - assigned: names in the catalog, by port: connections that are claimed whatever they look
   ///     like.
   ///   - keepsDeliveries: the observation lists every delivery; else it counts them.
+  ///   - unfinished: bounds what waits to be complete; `makeRoom` is for others to call.
   ///   - others: observers that are asked when none of the catalog is interested.
   ///   - around: what unclaimed connections were inside of, when that says more than their content.
   public init(
     _ catalog: [ObservedProtocol] = ObservationCatalog.all, assigned: [UInt16: String] = [:],
-    keepsDeliveries: Bool = true, others: [any CaptureObserver] = [],
+    keepsDeliveries: Bool = true, unfinished: UnfinishedBytes = UnfinishedBytes(),
+    others: [any CaptureObserver] = [],
     around: @escaping (ConnectionID) -> String? = { _ in nil }
   ) {
     self.around = around
-    let numbers = RecordNumbers(keepsDeliveries: keepsDeliveries)
+    self.unfinished = unfinished
+    let numbers = RecordNumbers(keepsDeliveries: keepsDeliveries, unfinished: unfinished)
     observers = catalog.map { $0.makeObserver(numbers) } + others
     self.assigned = assigned.compactMapValues { name in catalog.firstIndex { $0.name == name } }
   }
@@ -52,7 +56,7 @@ public final class CaptureObservers: ConnectionSink {
     case .ignored: break
     case .undecided(let waiting):
       unsafe waiting.append(event, bytes: bytes, at: moment)
-      routes[connection] = decide(waiting, connection)
+      settle(waiting, connection, at: moment)
     }
     if case .ended = event { routes.remove(connection) }
   }
@@ -61,6 +65,16 @@ public final class CaptureObservers: ConnectionSink {
     if case .claimed(let index)? = routes[connection] {
       observers[index].foresee(connection, step: step)
     }
+  }
+
+  private func settle(_ waiting: Waiting, _ connection: ConnectionID, at moment: Moment) {
+    let route = decide(waiting, connection)
+    routes[connection] = route
+    var kept = 0
+    if case .undecided = route { kept = waiting.size }
+    unfinished.count(
+      kept, known: &waiting.counted, UnfinishedBytes.Place(connection, .toServer, .recognition),
+      waiting.opening.description, of: self, at: moment)
   }
 
   private func decide(_ waiting: Waiting, _ connection: ConnectionID) -> Route {
@@ -139,6 +153,16 @@ public final class CaptureObservers: ConnectionSink {
   }
 }
 
+extension CaptureObservers: UnfinishedHolder {
+  /// What it speaks has to be told by what there is.
+  public func giveUp(_ bytes: UnfinishedBytes.Held) {
+    let connection = bytes.place.connection
+    guard case .undecided(let waiting)? = routes[connection] else { return }
+    waiting.opening.isComplete = true
+    settle(waiting, connection, at: bytes.moment)
+  }
+}
+
 /// The events of a connection that nobody has claimed yet.
 private final class Waiting {
   private struct Kept {
@@ -150,10 +174,14 @@ private final class Waiting {
   private var kept: [Kept] = []
   private var bytes: [UInt8] = []
   var opening: ConnectionOpening
+  /// What `UnfinishedBytes` knows of.
+  var counted = 0
 
   init(_ description: ConnectionDescription) { opening = ConnectionOpening(description) }
 
   var isEmpty: Bool { bytes.isEmpty }
+  /// What is kept, each byte twice.
+  var size: Int { 2 * bytes.count }
   /// Something was sent, seen or not.
   var hasContent: Bool { !bytes.isEmpty || opening.hasGap }
 

@@ -65,6 +65,7 @@ public enum StreamsText {
     case "notCaptured": "acknowledged, so not captured"
     case "lostOnTheWire": "never acknowledged, so lost on the wire"
     case "encrypted": "not decrypted"
+    case "givenUp": "given up, because too much waited to be complete"
     default: "the capture can't tell why"
     }
   }

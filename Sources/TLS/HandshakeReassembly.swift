@@ -24,6 +24,9 @@ struct HandshakeReassembly {
   /// Whether a message began that has not ended.
   var isInside: Bool { !partial.isEmpty || bytesToSkip > 0 }
 
+  /// Bytes that are kept of it.
+  var pendingBytes: Int { partial.count }
+
   /// Takes the content of a record and returns the messages that it completes.
   mutating func receive(_ content: [UInt8]) -> [(type: HandshakeType, body: [UInt8])] {
     var messages: [(type: HandshakeType, body: [UInt8])] = []

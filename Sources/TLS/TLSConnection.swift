@@ -4,6 +4,7 @@ import Wire
 final class TLSShared {
   var secrets: TLSSecrets
   var resumption = ResumptionCache()
+  let unfinished: UnfinishedBytes
   /// Bytes of records that wait for the other direction's hello, of all connections.
   var heldBytes = 0
 
@@ -11,7 +12,10 @@ final class TLSShared {
   static let mostHeldByStream = 32 << 10
   static let mostHeld = 16 << 20
 
-  init(secrets: TLSSecrets) { self.secrets = secrets }
+  init(secrets: TLSSecrets, unfinished: UnfinishedBytes) {
+    self.secrets = secrets
+    self.unfinished = unfinished
+  }
 }
 
 /// Where the events of one connection go.
@@ -72,8 +76,10 @@ final class TLSConnection {
       }
       guard inClear < content.count else { return }
       receive(Array(content.dropFirst(inClear)), direction, endingAt: end, at: moment)
+      countUnfinished(direction, at: moment)
     case .gap(let direction, let offset, let length, let kind):
       receiveGap(direction, offset: offset, length: length, kind, at: moment)
+      countUnfinished(direction, at: moment)
     case .acknowledged(let direction, let upTo):
       if upTo < clearBorder(direction) { outlet.send(event, at: moment) }
       self[direction].marks.acknowledge(upTo: upTo)
@@ -93,6 +99,11 @@ final class TLSConnection {
     case .ended:
       letGo(.toServer)
       letGo(.toClient)
+      for direction in Direction.allCases {
+        self[direction].clearBuffer()
+        self[direction].handshake.reset()
+        countUnfinished(direction, at: moment)
+      }
       outlet.send(event, at: moment)
     case .began, .established, .keepAliveProbe, .windowClosed, .secured, .reset:
       outlet.send(event, at: moment)
@@ -137,6 +148,16 @@ final class TLSConnection {
     tellGap(direction, length: max(1, lost), kind, record: offset..<end, at: moment)
   }
 
+  // MARK: What is not complete
+
+  private func countUnfinished(_ direction: Direction, at moment: Moment) {
+    let stream = self[direction]
+    shared.unfinished.count(
+      stream.buffer.count + stream.handshake.pendingBytes, known: &stream.counted,
+      UnfinishedBytes.Place(outlet.connection, direction, .tls), outlet.description, of: self,
+      at: moment)
+  }
+
   /// Whether a hello that is missing would still be of use.
   private var needsHello: Bool { toServer.isPlain || toClient.isPlain }
 
@@ -151,6 +172,25 @@ final class TLSConnection {
   func close(_ direction: Direction, _ reason: Secrecy, at moment: Moment) {
     self[direction].phase = .opaque(reason)
     tellSecrecy(direction, reason, at: moment)
+  }
+}
+
+extension TLSConnection: UnfinishedHolder {
+  /// As if the rest of the record were a hole: its length is known, so the next one is found.
+  func giveUp(_ bytes: UnfinishedBytes.Held) {
+    let direction = bytes.place.direction
+    let end = self[direction].tcpOffset
+    if self[direction].handshake.isInside, needsHello { handshakeIsDamaged = true }
+    self[direction].handshake.reset()
+    let lost = UInt64(self[direction].buffer.count)
+    if lost > 0 { letGo(direction) }
+    if lost > 0,
+      !stepOver(direction, holeOf: 0, endingAt: end, .givenUp, at: bytes.moment)
+    {
+      self[direction].clearBuffer()
+      tellGap(direction, length: lost, .givenUp, record: end..<end, at: bytes.moment)
+    }
+    countUnfinished(direction, at: bytes.moment)
   }
 }
 

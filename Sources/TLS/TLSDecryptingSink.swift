@@ -44,9 +44,13 @@ public final class TLSDecryptingSink: ConnectionSink {
   private var secured: [TLSConnection?] = []
   private var freeSlots: [Int] = []
 
-  public init(_ secrets: TLSSecrets, to sink: any ConnectionSink) {
+  /// - Parameter unfinished: bounds what waits to be complete; `makeRoom` is for others to call.
+  public init(
+    _ secrets: TLSSecrets, to sink: any ConnectionSink,
+    unfinished: UnfinishedBytes = UnfinishedBytes()
+  ) {
     self.sink = sink
-    self.shared = TLSShared(secrets: secrets)
+    self.shared = TLSShared(secrets: secrets, unfinished: unfinished)
   }
 
   /// May grow while a capture is read: connections take from it what they need when they need it.

@@ -50,6 +50,8 @@ final class TLSStream {
   var held: [TLSRecord] = []
   var heldBytes = 0
   var handshake = HandshakeReassembly()
+  /// What `UnfinishedBytes` knows of.
+  var counted = 0
   var decompression: RecordDecompression?
   /// Whether records may be missing since the last one that was opened, and how many.
   var slack = 0

@@ -1,4 +1,5 @@
 public import TLS
+internal import Wire
 
 /// How a capture is to be read.
 public struct CaptureOptions: Sendable {
@@ -10,6 +11,8 @@ public struct CaptureOptions: Sendable {
   public var assignments: PortAssignments
   /// Off where what is in TLS is wanted as it is.
   public var takesOffWebSocket = true
+  /// Bytes that may wait to be complete, over all connections.
+  public var unfinishedBytes = UnfinishedBytes.usualLimit
 
   public init(
     filter: String? = nil, secrets: TLSSecrets = TLSSecrets(),

@@ -33,7 +33,8 @@ public enum UnwrappedCapture {
     _ file: consuming CaptureFile, _ options: CaptureOptions,
     into makeSink: (WrappedConnections) -> Sink
   ) -> (Reading<Sink>, TLSSecrets) {
-    let wrapped = WrappedConnections()
+    let wrapped = WrappedConnections(
+      unfinished: UnfinishedBytes(limit: options.unfinishedBytes))
     let sink = makeSink(wrapped)
     let unwrapping = UnwrappingSink(options, to: sink, noting: wrapped)
     let relay = ConnectionRelay.isWorthwhile ? ConnectionRelay(to: unwrapping) : nil

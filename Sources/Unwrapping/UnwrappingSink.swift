@@ -28,6 +28,7 @@ public final class UnwrappingSink: ConnectionSink {
   private let webSocket: WebSocketSink
   private let assignments: PortAssignments
   private let takesOffWebSocket: Bool
+  private let unfinished: UnfinishedBytes
   private var lateStarts: [ConnectionID: LateStart] = [:]
   /// Of connections of which it is not known what they are.
   private var earlier: [ConnectionID: LateStart] = [:]
@@ -43,9 +44,10 @@ public final class UnwrappingSink: ConnectionSink {
     assignments = options.assignments
     takesOffWebSocket = options.takesOffWebSocket
     let ports = options.assignments
-    webSocket = WebSocketSink(to: tap) { ports.assigns("websocket", $0) }
+    unfinished = wrapped.unfinished
+    webSocket = WebSocketSink(to: tap, unfinished: unfinished) { ports.assigns("websocket", $0) }
     tls = TLSDecryptingSink(
-      options.secrets, to: options.takesOffWebSocket ? webSocket : tap)
+      options.secrets, to: options.takesOffWebSocket ? webSocket : tap, unfinished: unfinished)
     wrapped.tls = tls
     wrapped.webSocket = webSocket
   }
@@ -66,6 +68,7 @@ public final class UnwrappingSink: ConnectionSink {
     } else {
       unsafe unwrap(event, connection, description, bytes, moment)
     }
+    if unfinished.isOverLimit { unfinished.makeRoom() }
   }
 
   public func foresee(_ connection: ConnectionID, step: Int) {

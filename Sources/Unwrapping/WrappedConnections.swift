@@ -21,8 +21,10 @@ public final class WrappedConnections {
   private var byConnection: [ConnectionID: WrappedConnection] = [:]
   weak var tls: TLSDecryptingSink?
   weak var webSocket: WebSocketSink?
+  /// What waits to be complete, here and in whatever reads the connections.
+  public let unfinished: UnfinishedBytes
 
-  public init() {}
+  public init(unfinished: UnfinishedBytes = UnfinishedBytes()) { self.unfinished = unfinished }
 
   /// What is known by now; `nil` for a connection that has nothing around its protocol.
   public subscript(connection: ConnectionID) -> WrappedConnection? {

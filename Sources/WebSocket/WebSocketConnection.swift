@@ -6,6 +6,7 @@ import Wire
 /// Nothing is mutated while the sink behind is called, so that it may ask for the facts.
 final class WebSocketConnection {
   let outlet: ContentOutlet
+  private let unfinished: UnfinishedBytes
   var facts: WebSocketFacts
   private let toServer = WebSocketStream()
   private let toClient = WebSocketStream()
@@ -15,9 +16,10 @@ final class WebSocketConnection {
   ///   - toServer: where the first frame is in the stream outside; `toClient` likewise.
   init(
     _ outlet: ContentOutlet, request: HTTPHead?, answer: HTTPHead?, toServer: UInt64,
-    toClient: UInt64
+    toClient: UInt64, unfinished: UnfinishedBytes
   ) {
     self.outlet = outlet
+    self.unfinished = unfinished
     facts = WebSocketFacts()
     facts.path = request?.start[1]
     facts.offeredProtocols = request?.list("sec-websocket-protocol") ?? []
@@ -47,8 +49,10 @@ final class WebSocketConnection {
     switch event {
     case .bytes(let direction, let offset):
       unsafe receive(Array(bytes), direction, at: offset, moment)
+      countUnfinished(direction, at: moment)
     case .gap(let direction, let offset, let length, let kind):
       receiveGap(direction, offset: offset, length: length, kind, at: moment)
+      countUnfinished(direction, at: moment)
     case .acknowledged(let direction, let upTo):
       self[direction].marks.acknowledge(upTo: upTo)
       tellAcknowledged(direction, at: moment)
@@ -62,7 +66,13 @@ final class WebSocketConnection {
         .retransmission(direction, offset: content.lowerBound, length: count), at: moment)
     case .finished(let direction, _):
       outlet.send(.finished(direction, offset: self[direction].contentOffset), at: moment)
-    case .began, .established, .keepAliveProbe, .windowClosed, .secured, .reset, .ended:
+    case .ended:
+      for direction in Direction.allCases {
+        self[direction].message = nil
+        countUnfinished(direction, at: moment)
+      }
+      outlet.send(event, at: moment)
+    case .began, .established, .keepAliveProbe, .windowClosed, .secured, .reset:
       outlet.send(event, at: moment)
     }
   }
@@ -197,7 +207,7 @@ final class WebSocketConnection {
       let length = self[direction].message?.compressed?.count ?? 0
       if length + content.count > MessageInflation.longestMessage {
         self[direction].message?.isDamaged = true
-      } else {
+      } else if self[direction].message?.isGivenUp == false {
         self[direction].message?.compressed?.append(contentsOf: content)
       }
     } else {
@@ -235,8 +245,17 @@ final class WebSocketConnection {
       tell(content, direction, from: message.start, to: end, at: moment)
     } else {
       tellGap(
-        direction, UInt64(max(1, compressed.count)), .unknown, from: message.start, at: moment)
+        direction, UInt64(max(1, compressed.count)), message.isGivenUp ? .givenUp : .unknown,
+        from: message.start, at: moment)
     }
+  }
+
+  private func countUnfinished(_ direction: Direction, at moment: Moment) {
+    let stream = self[direction]
+    unfinished.count(
+      stream.message?.compressed?.count ?? 0, known: &stream.counted,
+      UnfinishedBytes.Place(outlet.connection, direction, .webSocket), outlet.description,
+      of: self, at: moment)
   }
 
   private func outletProblem(_ direction: Direction, _ moment: Moment) {
@@ -309,5 +328,21 @@ final class WebSocketConnection {
   private func tellAcknowledged(_ direction: Direction, at moment: Moment) {
     guard let upTo = self[direction].marks.takeAcknowledged() else { return }
     outlet.send(.acknowledged(direction, upTo: upTo), at: moment)
+  }
+}
+
+extension WebSocketConnection: UnfinishedHolder {
+  /// The rest of the message is passed over; when its window is not forgotten, the messages behind
+  /// it can't be inflated either.
+  func giveUp(_ bytes: UnfinishedBytes.Held) {
+    let direction = bytes.place.direction
+    guard let message = self[direction].message, let lost = message.compressed?.count else {
+      return
+    }
+    self[direction].message?.compressed = []
+    self[direction].message?.isDamaged = true
+    self[direction].message?.isGivenUp = true
+    countUnfinished(direction, at: bytes.moment)
+    tellGap(direction, UInt64(lost), .givenUp, from: message.start, at: bytes.moment)
   }
 }

@@ -29,6 +29,10 @@ final class WebSocketOpening {
   private var answerHead: Head?
   private var hasGap = (toServer: false, toClient: false)
   private var isOver = false
+  /// What was kept has to go.
+  var isGivenUp = false
+  /// What `UnfinishedBytes` knows of.
+  var counted = 0
 
   func keep(_ event: ConnectionEvent, _ payload: UnsafeRawBufferPointer, _ moment: Moment) {
     let start = bytes.count
@@ -49,6 +53,9 @@ final class WebSocketOpening {
       break
     }
   }
+
+  /// What is kept, each byte twice.
+  var size: Int { 2 * bytes.count }
 
   private func endsLine(from start: Int) -> Bool { bytes[start...].contains(0x0a) }
 
@@ -82,7 +89,7 @@ final class WebSocketOpening {
     }
     let isTooMuch = bytes.count > Self.mostKept.bytes || kept.count > Self.mostKept.events
     let isHopeless = toServer.isEmpty && toClient.isEmpty
-    return isOver || isTooMuch || isHopeless ? .isSomethingElse : .undecided
+    return isOver || isTooMuch || isHopeless || isGivenUp ? .isSomethingElse : .undecided
   }
 
   private func mayBecome(_ start: String, _ bytes: [UInt8]) -> Bool {

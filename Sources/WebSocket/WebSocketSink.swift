@@ -15,13 +15,18 @@ public final class WebSocketSink: ConnectionSink {
 
   private let sink: any ConnectionSink
   private let isAssigned: (ConnectionDescription) -> Bool
+  private let unfinished: UnfinishedBytes
   private var states: [ConnectionID: State] = [:]
 
-  /// - Parameter isAssigned: connections that somebody says are WebSocket, upgrade or not.
+  /// - Parameters:
+  ///   - unfinished: bounds what waits to be complete; `makeRoom` is for others to call.
+  ///   - isAssigned: connections that somebody says are WebSocket, upgrade or not.
   public init(
-    to sink: any ConnectionSink, isAssigned: @escaping (ConnectionDescription) -> Bool
+    to sink: any ConnectionSink, unfinished: UnfinishedBytes = UnfinishedBytes(),
+    isAssigned: @escaping (ConnectionDescription) -> Bool
   ) {
     self.sink = sink
+    self.unfinished = unfinished
     self.isAssigned = isAssigned
   }
 
@@ -52,7 +57,7 @@ public final class WebSocketSink: ConnectionSink {
       unsafe webSocket.receive(event, bytes: bytes, at: moment)
     case .opening(let opening)?:
       unsafe opening.keep(event, bytes, moment)
-      decide(opening, connection, description)
+      decide(opening, connection, description, at: moment)
     case nil:
       // What comes before the first byte has nothing to do with it.
       guard event.isContent else {
@@ -62,29 +67,37 @@ public final class WebSocketSink: ConnectionSink {
       let opening = WebSocketOpening()
       states[connection] = .opening(opening)
       unsafe opening.keep(event, bytes, moment)
-      decide(opening, connection, description)
+      decide(opening, connection, description, at: moment)
     }
     if case .ended = event { states[connection] = nil }
   }
 
   private func decide(
-    _ opening: WebSocketOpening, _ connection: ConnectionID, _ description: ConnectionDescription
+    _ opening: WebSocketOpening, _ connection: ConnectionID, _ description: ConnectionDescription,
+    at moment: Moment
   ) {
     let outlet = ContentOutlet(sink: sink, connection: connection, description: description)
-    switch opening.judge() {
+    let verdict = opening.judge()
+    var kept = 0
+    if case .undecided = verdict { kept = opening.size }
+    unfinished.count(
+      kept, known: &opening.counted, UnfinishedBytes.Place(connection, .toServer, .opening),
+      description, of: self, at: moment)
+    switch verdict {
     case .undecided:
       return
     case .upgraded(let request, let answer):
       let webSocket = WebSocketConnection(
         outlet, request: request?.head, answer: answer?.head,
-        toServer: UInt64(request?.length ?? 0), toClient: UInt64(answer?.length ?? 0))
+        toServer: UInt64(request?.length ?? 0), toClient: UInt64(answer?.length ?? 0),
+        unfinished: unfinished)
       states[connection] = .upgraded(webSocket)
       opening.replay(
         to: webSocket, request: request?.length ?? 0, answer: answer?.length ?? 0)
     case .isSomethingElse:
       if isAssigned(description) {
         let webSocket = WebSocketConnection(
-          outlet, request: nil, answer: nil, toServer: 0, toClient: 0)
+          outlet, request: nil, answer: nil, toServer: 0, toClient: 0, unfinished: unfinished)
         states[connection] = .upgraded(webSocket)
         opening.replay(to: webSocket, request: 0, answer: 0)
       } else {
@@ -92,5 +105,14 @@ public final class WebSocketSink: ConnectionSink {
         opening.replay(to: outlet)
       }
     }
+  }
+}
+
+extension WebSocketSink: UnfinishedHolder {
+  /// It is taken for something else: an upgrade is short.
+  public func giveUp(_ bytes: UnfinishedBytes.Held) {
+    guard case .opening(let opening)? = states[bytes.place.connection] else { return }
+    opening.isGivenUp = true
+    decide(opening, bytes.place.connection, bytes.description, at: bytes.moment)
   }
 }

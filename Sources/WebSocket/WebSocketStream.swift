@@ -20,6 +20,8 @@ final class WebSocketStream {
     var compressed: [UInt8]?
     /// A part of it is missing or too long, so it can't be inflated.
     var isDamaged = false
+    /// What came of it was given up, and told.
+    var isGivenUp = false
     /// Where it began in the stream outside.
     var start: UInt64
   }
@@ -32,6 +34,8 @@ final class WebSocketStream {
   var lostTrack = false
   var hasClosed = false
   var inflation: MessageInflation?
+  /// What `UnfinishedBytes` knows of.
+  var counted = 0
   /// Behind the last byte that came, in the stream outside.
   var outerOffset: UInt64 = 0
   /// Behind the last byte of content.

@@ -127,6 +127,9 @@ public enum GapKind: String, Sendable, BitwiseCopyable {
   /// They were captured encrypted and can't be decrypted; the length is that of what is inside, or
   /// a little more.
   case encrypted
+  /// They were captured, and given up before what they began was complete: too much waited
+  /// (`UnfinishedBytes`).
+  case givenUp
 }
 
 /// Whether the bytes of an encrypted direction can be read, and if not, why.

@@ -76,7 +76,12 @@ final class MQTTRecording {
     case .gap(let direction, _, let length, let kind):
       framers[Int(direction.rawValue)].gap(of: length)
       isUnreadable[Int(direction.rawValue)] = true
-      let what = kind == .encrypted ? "are encrypted" : "are missing in the capture"
+      let what =
+        switch kind {
+        case .encrypted: "are encrypted"
+        case .givenUp: "were given up, because too much waited to be complete"
+        case .notCaptured, .lostOnTheWire, .unknown: "are missing in the capture"
+        }
       trouble.append((moment, "\(length) bytes \(what)"))
     case .acknowledged(let direction, let upTo):
       sign(direction.opposite, moment)

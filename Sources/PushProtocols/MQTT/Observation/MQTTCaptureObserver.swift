@@ -128,6 +128,18 @@ public final class MQTTCaptureObserver: CaptureObserver {
 
   func topicText(_ bytes: RawSpan) -> String { topics.text(bytes) }
 
+  // MARK: What is not complete
+
+  func countUnfinished(
+    _ bytes: Int, known: inout Int, _ conversation: MQTTConversation, _ direction: Direction,
+    at moment: Moment
+  ) {
+    numbers.unfinished.count(
+      bytes, known: &known,
+      UnfinishedBytes.Place(conversation.connection, direction, .messages),
+      conversation.description, of: self, at: moment)
+  }
+
   // MARK: While the capture is made
 
   public func watch(patience: Nanoseconds) { watch = MQTTLiveWatch(patience: patience) }
@@ -167,5 +179,12 @@ public final class MQTTCaptureObserver: CaptureObserver {
     observation.findings = judge.findings()
     observation.warnings = warnings
     return observation
+  }
+}
+
+extension MQTTCaptureObserver: UnfinishedHolder {
+  public func giveUp(_ bytes: UnfinishedBytes.Held) {
+    conversations[bytes.place.connection]?
+      .giveUpUnfinished(bytes.place.direction, at: bytes.moment)
   }
 }

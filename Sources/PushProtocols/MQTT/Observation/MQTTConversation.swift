@@ -58,6 +58,8 @@ final class MQTTConversation {
   var client: Departure?
   /// By direction: what the end that receives it has granted.
   private var framers = BothWays(MQTTFramer())
+  /// Of what waits in them, what `UnfinishedBytes` knows of.
+  private var counted = BothWays(0)
   /// By number of the packet type.
   private var packetCounts = BothWays(SIMD16<UInt32>())
   var record: SessionRecord
@@ -141,6 +143,9 @@ final class MQTTConversation {
         lastServerBytes = moment
       }
       unsafe read(bytes, direction, offset: offset, at: moment)
+      if framers[direction].pendingBytes >= UnfinishedBytes.smallest || counted[direction] > 0 {
+        countUnfinished(direction, at: moment)
+      }
     case .gap(let direction, let offset, let length, let kind):
       miss(direction, offset: offset, length: length, kind, at: moment)
     case .acknowledged(let direction, let upTo): confirm(direction, upTo: upTo, at: moment)
@@ -389,12 +394,35 @@ final class MQTTConversation {
     }
     framers[direction].gap(of: length)
     beginnings[direction] = nil
+    countUnfinished(direction, at: moment)
     transport.sent(direction, upTo: offset + length)
     // What nobody ever got changed nothing at the other end; but it was meant to.
-    let why =
-      kind == .encrypted
-      ? "\(length) bytes \(sender(direction)) are encrypted"
-      : "\(length) bytes \(sender(direction)) are missing in the capture"
+    let what =
+      switch kind {
+      case .encrypted: "are encrypted"
+      case .givenUp: "were given up, because too much waited to be complete"
+      case .notCaptured, .lostOnTheWire, .unknown: "are missing in the capture"
+      }
+    doubt("\(length) bytes \(sender(direction)) \(what)", direction, at: moment)
+  }
+
+  /// What waits here has to go, to make room.
+  func giveUpUnfinished(_ direction: Direction, at moment: Moment) {
+    let count = framers[direction].abandonPending()
+    beginnings[direction] = nil
+    countUnfinished(direction, at: moment)
+    doubt(
+      "\(count) bytes \(sender(direction)) were given up, because too much waited to be complete",
+      direction, at: moment)
+  }
+
+  private func countUnfinished(_ direction: Direction, at moment: Moment) {
+    observer.countUnfinished(
+      framers[direction].pendingBytes, known: &counted[direction], self, direction, at: moment)
+  }
+
+  /// Something that was sent is not known, and so is what it might have changed.
+  private func doubt(_ why: String, _ direction: Direction, at moment: Moment) {
     evidenceMissing = evidenceMissing.isEmpty ? why : evidenceMissing
     silence.isUnjudgeable = true
     if direction == .toClient {
@@ -441,6 +469,7 @@ final class MQTTConversation {
     unconfirmed.removeAll()
     inherited = []
     framers = BothWays(MQTTFramer())
+    for direction in Direction.allCases { countUnfinished(direction, at: observer.now) }
     topicAliases = BothWays([:])
     beginnings = BothWays(nil)
     beforeConnack = []

@@ -321,6 +321,21 @@ extension MQTTFramer {
     return true
   }
 
+  /// Lets go of all that waits. A packet whose length is known is passed over, and the next one is
+  /// read.
+  ///
+  /// - Returns: how many bytes were let go.
+  public mutating func abandonPending() -> Int {
+    let count = pendingBytes
+    if isSynchronised, failure == nil, case .unfinished(let length?) = measurePending() {
+      skipping = length - count
+    }
+    buffer = []
+    head = 0
+    nextSearch = 0
+    return count
+  }
+
   /// Bytes were lost: forgets the unfinished packet and stays silent until `resynchronise` or
   /// `assumeBoundary`.
   public mutating func gap(of length: UInt64) {

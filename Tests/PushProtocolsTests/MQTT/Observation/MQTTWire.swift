@@ -13,13 +13,19 @@ final class MQTTWire {
     var offsets: [UInt64] = [0, 0]
   }
 
-  let observers = CaptureObservers()
+  let observers: CaptureObservers
+  private let unfinished: UnfinishedBytes
   private var lines: [String: Line] = [:]
   private var connections: UInt32 = 0
   private(set) var now = Instant(nanoseconds: 1_000_000_000)
   private(set) var frame: UInt32 = 0
   /// Bytes of one segment; packets are cut at this.
   var segmentSize = Int.max
+
+  init(unfinished: UnfinishedBytes = UnfinishedBytes()) {
+    self.unfinished = unfinished
+    observers = CaptureObservers(unfinished: unfinished)
+  }
 
   func wait(_ length: Nanoseconds) { now = now + length }
 
@@ -32,6 +38,7 @@ final class MQTTWire {
         event, of: line.connection, line.description, bytes: $0,
         at: Moment(time: now, frame: frame))
     }
+    if unfinished.isOverLimit { unfinished.makeRoom() }
   }
 
   // MARK: TCP
