@@ -1,6 +1,10 @@
 internal import Timeline
 public import Wire
 
+/// Told while a capture is read what whoever waits for the end should know: a sentence without a
+/// full stop.
+public typealias CaptureNotice = @Sendable (String) -> Void
+
 /// A capture, of one file or several: tells the connections in it to a sink, packet by packet.
 ///
 /// Memory does not depend on the length of the files. What can't be read is warned about, and
@@ -13,21 +17,24 @@ public struct CaptureFile: ~Copyable {
   /// - Parameters:
   ///   - path: a pcap or pcapng file, compressed or not, or `-` for standard input.
   ///   - filter: which packets to read, in pcap-filter(7) syntax.
+  ///   - notice: told on the way.
   public init(
-    path: String, filter: String? = nil, limits: CaptureLimits = CaptureLimits()
+    path: String, filter: String? = nil, limits: CaptureLimits = CaptureLimits(),
+    notice: CaptureNotice? = nil
   ) throws(CaptureError) {
-    try self.init(paths: [path], filter: filter, limits: limits)
+    try self.init(paths: [path], filter: filter, limits: limits, notice: notice)
   }
 
   /// Several files that are one capture, such as the ring of `dumpcap -b`: their packets are told
   /// in the order of their times, and numbered in that order.
   public init(
-    paths: [String], filter: String? = nil, limits: CaptureLimits = CaptureLimits()
+    paths: [String], filter: String? = nil, limits: CaptureLimits = CaptureLimits(),
+    notice: CaptureNotice? = nil
   ) throws(CaptureError) {
     precondition(!paths.isEmpty, "a capture of no files")
     // A filter that is wrong for every link type is wrong: said before anything is read.
     if let filter { _ = try PacketFilter(filter, linkType: 1, snapLength: 262_144) }
-    self.packets = try MergedPackets(paths: paths)
+    self.packets = try MergedPackets(paths: paths, notice: notice)
     self.filter = filter
     self.limits = limits
   }

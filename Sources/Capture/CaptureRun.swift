@@ -57,12 +57,16 @@ struct CaptureRun: ~Copyable {
       case .end:
         // Blocks behind the last packet.
         if let found = container.takeFindings() { note(found) }
+        noteExpansion(container, file: file)
         return false
       case .damage(let damage):
         books.warnings.file = summary.files[file]
         books.warnings.add(
           damage.kind, frame: moment.frame &+ 1, offset: damage.offset, damage.text)
-        if damage.isLast { return false }
+        if damage.isLast {
+          noteExpansion(container, file: file)
+          return false
+        }
       }
     }
   }
@@ -144,6 +148,12 @@ struct CaptureRun: ~Copyable {
   }
 
   // MARK: Beside packets, and the end
+
+  private mutating func noteExpansion(_ container: borrowing PacketContainer, file: Int) {
+    guard let expansion = container.expansion else { return }
+    books.warnings.file = summary.files[file]
+    books.warnings.add(.expansion, frame: 0, expansion)
+  }
 
   private mutating func note(_ found: PcapngFindings) {
     summary.secrets += found.secrets

@@ -25,6 +25,8 @@ public struct CaptureWarning: Hashable, Sendable {
     case idleConnection
     /// An interface of the capture has a link type that isn't read.
     case unknownLinkType
+    /// A compressed file holds far more than captures do.
+    case expansion
   }
 
   public var kind: Kind

@@ -17,13 +17,15 @@ struct MergedPackets: ~Copyable {
   private var areFirstsRead = false
   let names: [String]
 
-  init(paths: [String]) throws(CaptureError) {
+  init(paths: [String], notice: CaptureNotice?) throws(CaptureError) {
     names = paths
     if paths.count == 1 {
-      single = try Self.open(PacketContainer(path: paths[0]))
+      single = try Self.open(PacketContainer(path: paths[0], notice: notice))
     } else {
       single = nil
-      for path in paths { sources.append(Source(try Self.open(PacketContainer(path: path)))) }
+      for path in paths {
+        sources.append(Source(try Self.open(PacketContainer(path: path, notice: notice))))
+      }
     }
   }
 

@@ -27,13 +27,13 @@ public enum StreamExport {
   ) throws(ExportError) -> ExtractedStreams {
     do {
       // Before the folder is made: a missing capture leaves nothing behind.
-      let file = try CaptureFile(path: path, filter: options.filter)
+      let file = try CaptureFile(path: path, filter: options.filter, notice: options.notice)
       try makeFolder(folder)
       var reading = try read(file, path, options, folder)
       if reading.needsSecretsFromBehind, path != "-" {
         var options = options
         options.secrets = reading.secrets
-        let file = try CaptureFile(path: path, filter: options.filter)
+        let file = try CaptureFile(path: path, filter: options.filter, notice: options.notice)
         reading = try read(file, path, options, folder)
       }
       return reading.result

@@ -34,6 +34,7 @@ struct CaptureArguments: ParsableArguments {
   /// The file that SSLKEYLOGFILE names is one of them, if it is there.
   func options() throws -> CaptureOptions {
     var options = CaptureOptions(filter: filter, assignments: try ports())
+    options.notice = { Terminal.writeError("pushbench: \($0).\n") }
     if let path = ProcessInfo.processInfo.environment["SSLKEYLOGFILE"], !path.isEmpty,
       let text = FileManager.default.contents(atPath: path)
     {

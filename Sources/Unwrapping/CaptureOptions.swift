@@ -1,3 +1,4 @@
+public import Capture
 public import TLS
 internal import Wire
 
@@ -13,6 +14,8 @@ public struct CaptureOptions: Sendable {
   public var takesOffWebSocket = true
   /// Bytes that may wait to be complete, over all connections.
   public var unfinishedBytes = UnfinishedBytes.usualLimit
+  /// Told while files are read what whoever waits for the end should know.
+  public var notice: CaptureNotice?
 
   public init(
     filter: String? = nil, secrets: TLSSecrets = TLSSecrets(),

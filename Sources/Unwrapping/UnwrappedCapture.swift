@@ -18,7 +18,7 @@ public enum UnwrappedCapture {
   public static func read<Sink: ConnectionSink>(
     _ path: String, _ options: CaptureOptions, into makeSink: (WrappedConnections) -> Sink
   ) throws(CaptureError) -> Reading<Sink> {
-    let file = try CaptureFile(path: path, filter: options.filter)
+    let file = try CaptureFile(path: path, filter: options.filter, notice: options.notice)
     let (first, secrets) = read(file, options, into: makeSink)
     let wasLate = first.wrapped.all.contains {
       $0.secrecy == .noSecrets && secrets.has(clientRandom: $0.tls?.clientRandom ?? [])
@@ -26,7 +26,9 @@ public enum UnwrappedCapture {
     guard wasLate, path != "-" else { return first }
     var options = options
     options.secrets = secrets
-    return read(try CaptureFile(path: path, filter: options.filter), options, into: makeSink).0
+    // Whatever is to be noticed was.
+    let again = try CaptureFile(path: path, filter: options.filter)
+    return read(again, options, into: makeSink).0
   }
 
   private static func read<Sink: ConnectionSink>(

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 import Timeline
 import Wire
@@ -201,4 +202,48 @@ import Wire
       _ = try CaptureFile(path: file.path)
     }
   }
+
+  /// A zstd frame of 128 KiB blocks of zeros, four bytes each, behind some bytes of its own.
+  private func bomb(_ first: [UInt8], blocks: Int) -> [UInt8] {
+    func header(_ size: Int, type: UInt32, isLast: Bool) -> [UInt8] {
+      bigEndian(UInt32(size) << 3 | type << 1 | (isLast ? 1 : 0)).reversed().prefix(3).map { $0 }
+    }
+    // A window of 128 KiB, no checksum.
+    var frame: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 7 << 3]
+    frame += header(first.count, type: 0, isLast: false) + first
+    for block in 0..<blocks {
+      frame += header(1 << 17, type: 1, isLast: block == blocks - 1) + [0]
+    }
+    return frame
+  }
+
+  @Test func `a file that grows beyond all measure is said to, once, while it is read`() throws {
+    // A section, and a block of a kind that nobody knows, which claims more than there is.
+    var file = PcapngBuilder().contents
+    file += [0x99, 0x09, 0, 0, 0, 0, 0, 0x10]
+    for (blocks, isBomb) in [(200, false), (700, true)] {
+      let heard = Heard()
+      let capture = try TemporaryFile(bomb(file, blocks: blocks))
+      let summary = try CaptureFile(path: capture.path, notice: { heard.add($0) })
+        .read(into: RecordingSink())
+      #expect(heard.count == (isBomb ? 1 : 0))
+      #expect(summary.warnings.contains { $0.kind == .expansion } == isBomb)
+    }
+  }
+
+  @Test func `a compressed file in a compressed file is named`() throws {
+    let file = try TemporaryFile(gzip(zstd(capture)))
+    #expect(throws: CaptureError.notACapture(file: file.path, found: "zstd inside of gzip")) {
+      _ = try CaptureFile(path: file.path)
+    }
+  }
+}
+
+/// How often a notice came.
+private final class Heard: Sendable {
+  private let all = Mutex<[String]>([])
+
+  var count: Int { all.withLock { $0.count } }
+
+  func add(_ text: String) { all.withLock { $0.append(text) } }
 }

@@ -16,11 +16,18 @@ enum WrappingTargets {
     if warnings.count > keyLog.count { throw FuzzFinding("\(warnings.count) warnings") }
     let talk = Talk(&cursor)
     try compare(talk, input, handshake: handshake) { TLSDecryptingSink(secrets, to: $0) }
-    let all = ContractSink()
-    let options = CaptureOptions(secrets: secrets)
-    talk.tell(
-      UnwrappingSink(options, to: all, noting: WrappedConnections()), handshake: handshake)
-    try all.conclude(budget: budget(input))
+    // With room for all that is not complete, and with room for next to nothing.
+    for limit in [UnfinishedBytes.usualLimit, UnfinishedBytes.smallest] {
+      let wrapped = WrappedConnections(unfinished: UnfinishedBytes(limit: limit))
+      let all = ContractSink()
+      talk.tell(
+        UnwrappingSink(CaptureOptions(secrets: secrets), to: all, noting: wrapped),
+        handshake: handshake)
+      try all.conclude(budget: budget(input))
+      if wrapped.unfinished.total != 0 {
+        throw FuzzFinding("\(wrapped.unfinished.total) bytes wait at the end")
+      }
+    }
   }
 
   /// The first byte says whether the SYN was seen, and whether somebody says that it is WebSocket.
@@ -31,6 +38,13 @@ enum WrappingTargets {
     try compare(talk, input, handshake: choice & 1 == 0) {
       WebSocketSink(to: $0) { _ in choice & 2 != 0 }
     }
+    let unfinished = UnfinishedBytes(limit: UnfinishedBytes.smallest)
+    let all = ContractSink()
+    talk.tell(
+      UnwrappingSink(CaptureOptions(), to: all, noting: WrappedConnections(unfinished: unfinished)),
+      handshake: choice & 1 == 0)
+    try all.conclude(budget: budget(input))
+    if unfinished.total != 0 { throw FuzzFinding("\(unfinished.total) bytes wait at the end") }
   }
 
   private static func budget(_ input: [UInt8]) -> Int { 64 + 4 * input.count }

@@ -15,22 +15,49 @@
     case gzip, zstd
   }
 
+  /// Far more than captures come to: theirs halve or become a tenth.
+  private static let usualRatio: UInt64 = 100
+  /// Below this it is soon over, whatever it is.
+  private static let harmless: UInt64 = 64 << 20
+
+  private let kind: Kind
   private var input: ByteSource
+  private var produced: UInt64 = 0
+  private var isNoticed = false
+  /// Told once, as soon as there is far more in the file than its length would say.
+  private let notice: CaptureNotice?
   private let library: Library
   /// Why decompressing stopped before the end.
   private(set) var failure: String?
   private var isBetweenMembers = true
 
   /// `nil`: the library is not installed.
-  init?(_ kind: Kind, _ input: consuming ByteSource) {
+  init?(_ kind: Kind, _ input: consuming ByteSource, notice: CaptureNotice?) {
     let library: Library? =
       switch kind {
       case .gzip: Zlib().map { .zlib($0) }
       case .zstd: Zstd().map { .zstd($0) }
       }
     guard let library else { return nil }
+    self.kind = kind
     self.library = library
     self.input = input
+    self.notice = notice
+  }
+
+  /// What the file became, when that is far more than captures do.
+  var expansion: String? {
+    let consumed = max(1, input.offset)
+    guard produced > Self.harmless, produced / consumed > Self.usualRatio else { return nil }
+    return "\(consumed) bytes of \(kind.rawValue) become \(produced), 1:\(produced / consumed): "
+      + "no capture of real traffic is so uniform"
+  }
+
+  private func count(_ bytes: Int) {
+    produced &+= UInt64(bytes)
+    guard !isNoticed, let notice, let expansion else { return }
+    isNoticed = true
+    notice(expansion + ", so far; reading goes on, and takes no more memory for it")
   }
 
   /// Decompressed bytes: their count, 0 at the end, -1 with a `failure`.
@@ -50,7 +77,10 @@
         return -1
       }
       isBetweenMembers = step.isEnd
-      if step.produced > 0 { return step.produced }
+      if step.produced > 0 {
+        count(step.produced)
+        return step.produced
+      }
       if step.consumed == 0, !step.isEnd {
         failure = "the compressed stream is damaged at byte \(input.offset)"
         return -1

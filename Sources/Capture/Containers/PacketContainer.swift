@@ -2,29 +2,35 @@
 struct PacketContainer: ~Copyable {
   let name: String
   private var source: ByteSource
+  private let decompressor: Decompressor?
   private var pcap: PcapContainer?
   private var pcapng: PcapngContainer?
 
-  /// - Parameter path: a file, or `-` for standard input.
-  init(path: String) throws(CaptureError) {
-    try self.init(name: path, ByteSource(.descriptor(try FileProbe.open(path))))
+  /// - Parameters:
+  ///   - path: a file, or `-` for standard input.
+  ///   - notice: told what whoever waits should know.
+  init(path: String, notice: CaptureNotice? = nil) throws(CaptureError) {
+    try self.init(
+      name: path, ByteSource(.descriptor(try FileProbe.open(path))), notice: notice)
   }
 
   /// A capture that is still being made.
   init(_ feed: any CaptureFeed) throws(CaptureError) {
-    try self.init(name: feed.name, ByteSource(.feed(feed)))
+    try self.init(name: feed.name, ByteSource(.feed(feed)), notice: nil)
   }
 
-  private init(name path: String, _ source: consuming ByteSource) throws(CaptureError) {
+  private init(
+    name path: String, _ source: consuming ByteSource, notice: CaptureNotice?
+  ) throws(CaptureError) {
     var plain = source
     let first = plain.peek(FileProbe.firstBytes)
     if let failure = plain.failure { throw .unreadable(file: path, reason: failure) }
     if first.isEmpty { throw .empty(file: path) }
     guard let kind = FileProbe.compression(first) else {
-      try self.init(name: path, plain, first)
+      try self.init(name: path, plain, first, nil)
       return
     }
-    guard let decompressor = Decompressor(kind, plain) else {
+    guard let decompressor = Decompressor(kind, plain, notice: notice) else {
       throw .noDecompressor(file: path, kind: kind.rawValue)
     }
     var source = ByteSource(.decompressor(decompressor))
@@ -33,11 +39,14 @@ struct PacketContainer: ~Copyable {
       throw .damagedHeader(file: path, offset: 0, expected: failure)
     }
     if inside.isEmpty { throw .empty(file: path) }
-    try self.init(name: path, source, inside)
+    if let again = FileProbe.compression(inside) {
+      throw .notACapture(file: path, found: "\(again.rawValue) inside of \(kind.rawValue)")
+    }
+    try self.init(name: path, source, inside, decompressor)
   }
 
   private init(
-    name: String, _ source: consuming ByteSource, _ first: [UInt8]
+    name: String, _ source: consuming ByteSource, _ first: [UInt8], _ decompressor: Decompressor?
   ) throws(CaptureError) {
     guard let format = FileProbe.format(first) else {
       throw .notACapture(file: name, found: FileProbe.guess(first))
@@ -58,6 +67,7 @@ struct PacketContainer: ~Copyable {
     }
     self.name = name
     self.source = source
+    self.decompressor = decompressor
     self.pcap = pcap
     self.pcapng = pcapng
   }
@@ -70,6 +80,9 @@ struct PacketContainer: ~Copyable {
   func interface(_ index: Int) -> CaptureInterface {
     pcap?.interface ?? pcapng!.interfaces[index]
   }
+
+  /// What is odd about the compression of what was read so far.
+  var expansion: String? { decompressor?.expansion }
 
   /// The link types that are known before the first packet.
   var openingLinkTypes: [Int32] {
