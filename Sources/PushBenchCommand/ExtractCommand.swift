@@ -126,7 +126,7 @@ struct ExtractCommand: ParsableCommand {
     let url = folder.appendingPathComponent(name)
     do {
       try Data(text.utf8).write(to: url, options: .atomic)
-      print(url.path)
+      Terminal.print(url.path)
       return true
     } catch {
       fail("\(url.path): can't be written: \(error.localizedDescription)")

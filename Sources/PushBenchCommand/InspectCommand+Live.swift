@@ -53,7 +53,7 @@ extension InspectCommand {
       worst = max(worst, 65)
     }
     if format == .json {
-      Terminal.write(InspectionJSON.text([record]))
+      InspectionJSON.write([record]) { Terminal.write($0) }
     } else {
       let style = Terminal.style(noColour: noColour)
       Terminal.write((interface == nil ? "" : "\n") + InspectionText.text(record, style: style))

@@ -77,15 +77,15 @@ struct InspectCommand: ParsableCommand {
         if inspection.hasViolations { worst = max(worst, 1) }
         if let damage = inspection.capture.damage { complain("\(path): \(damage).", 65) }
         if format == .text {
-          if inspections.count > 1 { print() }
-          print(InspectionText.text(inspection, style: style), terminator: "")
+          if inspections.count > 1 { Terminal.print() }
+          Terminal.print(InspectionText.text(inspection, style: style), terminator: "")
         }
       } catch {
         // The others are still worth reading.
         complain("\(error). \(error.remedy)", error.exitCode)
       }
     }
-    if format == .json { print(InspectionJSON.text(inspections), terminator: "") }
+    if format == .json { InspectionJSON.write(inspections) { Terminal.write($0) } }
     if worst != 0 { throw ExitCode(worst) }
   }
 

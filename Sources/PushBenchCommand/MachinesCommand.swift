@@ -18,11 +18,11 @@ struct MachinesCommand: ParsableCommand {
   func run() {
     for subject in ProtocolCatalog.all {
       for side in Side.allCases {
-        print("\(subject.name) \(side == .client ? "clients" : "servers")")
+        Terminal.print("\(subject.name) \(side == .client ? "clients" : "servers")")
         for machine in subject.machines where machine.side == side {
-          print("  \(machine.name)")
-          print("      \(machine.summary)")
-          if !machine.citation.isEmpty { print("      seen: \(machine.citation)") }
+          Terminal.print("  \(machine.name)")
+          Terminal.print("      \(machine.summary)")
+          if !machine.citation.isEmpty { Terminal.print("      seen: \(machine.citation)") }
         }
       }
     }

@@ -42,7 +42,7 @@ struct MinimizeCommand: ParsableCommand {
     try create(directory: output)
     var failed = 0
     for (index, item) in items.enumerated() {
-      if index > 0 { print() }
+      if index > 0 { Terminal.print() }
       if try !minimize(item, isOnly: items.count == 1) { failed += 1 }
     }
     if failed > 0 { throw ExitCode(1) }
@@ -69,7 +69,7 @@ struct MinimizeCommand: ParsableCommand {
       judge.violations.first { violation in expected.contains(Expectation(violation)) }
       ?? judge.violations.first
     guard let violation else {
-      print("\(item.origin): nothing is wrong in it.")
+      Terminal.print("\(item.origin): nothing is wrong in it.")
       return false
     }
     var shrinker = Shrinker()
@@ -82,12 +82,12 @@ struct MinimizeCommand: ParsableCommand {
     }
     let files = MinimizedFiles(shrunk, subject: item.subject, judge: judge)
     let base = isOnly ? name ?? self.base(of: item.origin) : self.base(of: item.origin)
-    print(headline(item, shrunk))
-    print(shrunk.minimality.sentence)
-    print("\n" + files.script, terminator: "")
-    print("\n" + files.diagram, terminator: "")
+    Terminal.print(headline(item, shrunk))
+    Terminal.print(shrunk.minimality.sentence)
+    Terminal.print("\n" + files.script, terminator: "")
+    Terminal.print("\n" + files.diagram, terminator: "")
     do {
-      for path in try files.write(to: output, base: base) { print("→ \(path)") }
+      for path in try files.write(to: output, base: base) { Terminal.print("→ \(path)") }
     } catch {
       throw CommandFailure.exit("\(output): \(error.localizedDescription)", code: 66)
     }

@@ -92,14 +92,14 @@ struct ReplayCommand: ParsableCommand {
   ) {
     switch format {
     case .json:
-      print(ReplayJSON.text(captures: captures, scenarios: scenarios), terminator: "")
+      Terminal.print(ReplayJSON.text(captures: captures, scenarios: scenarios), terminator: "")
     case .text:
       let style = Terminal.style(noColour: noColour)
       var parts = captures.map {
         ReplayText.text($0.fidelity, capture: $0.path, isComplete: messages, style: style)
       }
       parts += scenarios.map { ReplayRunText.text($0.run, file: $0.path, style: style) }
-      print(parts.joined(separator: "\n"), terminator: "")
+      Terminal.print(parts.joined(separator: "\n"), terminator: "")
     }
   }
 }

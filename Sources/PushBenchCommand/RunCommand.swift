@@ -42,16 +42,17 @@ struct RunCommand: ParsableCommand {
         throw CommandFailure.exit("\(item.origin): no such machines.", code: 65)
       }
       if !run.isAsExpected { unexpected += 1 }
-      print("\(run.isAsExpected ? "ok      " : "NOT OK  ")\(run.traceHash)  \(item.origin)")
+      let word = run.isAsExpected ? "ok      " : "NOT OK  "
+      Terminal.print("\(word)\(run.traceHash)  \(item.origin)")
       if !run.isAsExpected {
         for expected in scenario.expectations where !expected.isMet(by: run.violations) {
-          print("    \(words(expected, scenario)) did not happen")
+          Terminal.print("    \(words(expected, scenario)) did not happen")
         }
-        print("    \(run)")
+        Terminal.print("    \(run)")
       }
       if trace { show(scenario, item.subject) }
     }
-    print(
+    Terminal.print(
       "\(items.count) run, \(unexpected == 0 ? "all" : "\(items.count - unexpected)") as expected")
     if unexpected > 0 { throw ExitCode(1) }
   }
@@ -64,7 +65,7 @@ struct RunCommand: ParsableCommand {
 
   private func show(_ scenario: Scenario, _ subject: ProtocolUnderTest) {
     guard let judge = BenchJudge(for: scenario, subject: subject) else { return }
-    print(SequenceDiagram.text(judge.trace(of: scenario), scenario: scenario, limit: 2000))
+    Terminal.print(SequenceDiagram.text(judge.trace(of: scenario), scenario: scenario, limit: 2000))
   }
 }
 

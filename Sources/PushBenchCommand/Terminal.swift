@@ -18,10 +18,25 @@ enum Terminal {
       columns: environment["COLUMNS"].flatMap { Int($0) })
   }
 
-  /// At once, without a buffer: what was told has been written.
+  /// At once, without a buffer: what was told has been written. When it can't be (a full disk),
+  /// that is said, and the program ends: half a report must not pass for one.
   static func write(_ text: String) {
-    FileHandle.standardOutput.write(Data(text.utf8))
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = unsafe rest.withUnsafeBytes {
+        unsafe Foundation.write(STDOUT_FILENO, $0.baseAddress, $0.count)
+      }
+      if count >= 0 {
+        rest = rest.dropFirst(count)
+      } else if errno != EINTR {
+        let reason = unsafe String(cString: strerror(errno))
+        writeError("pushbench: standard output: can't be written: \(reason).\n")
+        exit(73)
+      }
+    }
   }
+
+  static func print(_ text: String = "", terminator: String = "\n") { write(text + terminator) }
 
   static func writeError(_ text: String) {
     FileHandle.standardError.write(Data(text.utf8))

@@ -8,15 +8,36 @@ public enum InspectionJSON {
 
   /// One document for all captures. Numbers of sessions and deliveries count within a capture.
   public static func text(_ inspections: [InspectionRecord]) -> String {
+    var text = ""
+    write(inspections) { text += $0 }
+    return text
+  }
+
+  /// The same, piece by piece: a long capture has more text than records.
+  public static func write(_ inspections: [InspectionRecord], to sink: (String) -> Void) {
     JSONText.write(
-      .object([
-        ("version", .integer(Int64(version))),
-        ("captures", .array(inspections.enumerated().map { capture($1, $0) })),
-        ("sessions", .array(each(inspections, \.observation.sessions, write: session))),
-        ("deliveries", .array(each(inspections, \.observation.deliveries, write: delivery))),
-        ("findings", .array(each(inspections, \.observation.findings, write: finding))),
-        ("connections", .array(each(inspections, \.connections, write: connection))),
-      ]))
+      [
+        ("version", .value(.integer(Int64(version)))),
+        (
+          "captures",
+          .elements { put in
+            for (index, inspection) in inspections.enumerated() { put(capture(inspection, index)) }
+          }
+        ),
+        ("sessions", each(inspections, \.observation.sessions, write: session)),
+        ("deliveries", each(inspections, \.observation.deliveries, write: delivery)),
+        (
+          "findings",
+          .elements { put in
+            for (index, inspection) in inspections.enumerated() {
+              for (place, one) in inspection.observation.findings.enumerated() {
+                put(finding(one, number: place + 1, index, inspection))
+              }
+            }
+          }
+        ),
+        ("connections", each(inspections, \.connections, write: connection)),
+      ], to: sink)
   }
 
   /// The sessions of a capture, one JSON object a line.
@@ -26,11 +47,13 @@ public enum InspectionJSON {
   }
 
   private static func each<Element>(
-    _ inspections: [InspectionRecord], _ elements: (InspectionRecord) -> [Element],
-    write: (Element, Int, InspectionRecord) -> JSONText.Value
-  ) -> [JSONText.Value] {
-    inspections.enumerated().flatMap { index, inspection in
-      elements(inspection).map { write($0, index, inspection) }
+    _ inspections: [InspectionRecord], _ elements: @escaping (InspectionRecord) -> [Element],
+    write: @escaping (Element, Int, InspectionRecord) -> JSONText.Value
+  ) -> JSONText.Member {
+    .elements { put in
+      for (index, inspection) in inspections.enumerated() {
+        for element in elements(inspection) { put(write(element, index, inspection)) }
+      }
     }
   }
 
@@ -231,10 +254,11 @@ public enum InspectionJSON {
   // MARK: Findings
 
   private static func finding(
-    _ finding: FindingRecord, _ index: Int, _ inspection: InspectionRecord
+    _ finding: FindingRecord, number: Int, _ index: Int, _ inspection: InspectionRecord
   ) -> JSONText.Value {
     .object([
       ("capture", .integer(Int64(index))),
+      ("number", .integer(Int64(number))),
       ("oracle", .string(finding.oracle.rawValue)),
       ("verdict", .string(finding.verdict.rawValue)),
       ("label", .string(finding.label)),

@@ -172,7 +172,9 @@ public struct InspectionText {
 
   private mutating func findings() {
     let findings = inspection.observation.findings
-    for finding in findings.prefix(Self.storyLimit) { tell(finding) }
+    for (index, finding) in findings.prefix(Self.storyLimit).enumerated() {
+      tell(finding, number: index + 1)
+    }
     if findings.count > Self.storyLimit {
       lines.append("")
       lines.append(
@@ -180,7 +182,8 @@ public struct InspectionText {
     }
   }
 
-  private mutating func tell(_ finding: FindingRecord) {
+  /// - Parameter number: what `extract --finding` asks for.
+  private mutating func tell(_ finding: FindingRecord, number: Int) {
     let ink: TerminalStyle.Ink =
       switch finding.verdict {
       case .violated: .bad
@@ -188,7 +191,9 @@ public struct InspectionText {
       case .holds: .good
       }
     lines.append("")
-    lines.append(" " + style.paint(finding.label, ink) + "  " + finding.headline)
+    lines.append(
+      " " + style.paint("#\(number)", .faint) + " " + style.paint(finding.label, ink) + "  "
+        + finding.headline)
     let times = finding.story.map { time($0.moment) }
     let frames = finding.story.map { $0.moment.frame == 0 ? "" : "frame \($0.moment.frame)" }
     let timeWidth = times.map(\.count).max() ?? 0

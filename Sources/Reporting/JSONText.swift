@@ -34,6 +34,42 @@ struct JSONText {
 
   private var text = ""
 
+  /// One member of a document that is too long to be built as a whole.
+  enum Member {
+    case value(Value)
+    /// Elements of an array, made and written one after the other.
+    case elements((_ write: (Value) -> Void) -> Void)
+  }
+
+  /// How much is written at a time.
+  private static let piece = 1 << 16
+
+  /// The same bytes as `write` gives for an object of these members.
+  static func write(_ members: [(String, Member)], to sink: (String) -> Void) {
+    var writer = JSONText()
+    for (index, (key, member)) in members.enumerated() {
+      writer.text += (index == 0 ? "{\n" : ",\n") + "  "
+      writer.appendString(key)
+      writer.text += ": "
+      switch member {
+      case .value(let value): writer.append(value, indent: 2)
+      case .elements(let each):
+        var count = 0
+        each { element in
+          writer.text += (count == 0 ? "[\n" : ",\n") + "    "
+          count += 1
+          writer.append(element, indent: 4)
+          if writer.text.utf8.count >= Self.piece {
+            sink(writer.text)
+            writer.text.removeAll(keepingCapacity: true)
+          }
+        }
+        writer.text += count == 0 ? "[]" : "\n  ]"
+      }
+    }
+    sink(writer.text + "\n}\n")
+  }
+
   static func write(_ value: Value) -> String {
     var writer = JSONText()
     writer.append(value, indent: 0)

@@ -24,7 +24,7 @@ import Testing
   @Test func `a loss is told with times and frames`() throws {
     let inspection = try inspect("broker-killed-without-persistence")
     let text = InspectionText.text(inspection)
-    #expect(text.contains(" LOST  5 deliveries to gb were accepted and never sent"))
+    #expect(text.contains(" #1 LOST  5 deliveries to gb were accepted and never sent"))
     #expect(text.contains("CONNACK says session present 0: nothing was kept"))
     #expect(text.hasSuffix(" 1 finding.\n"))
     let finding = try #require(inspection.observation.findings.first)
@@ -93,6 +93,32 @@ import Testing
       try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     let sessions = try #require(document["sessions"] as? [[String: Any]])
     #expect(Set(sessions.compactMap { $0["capture"] as? Int }) == [0, 1])
+  }
+
+  @Test func `findings are numbered within their capture`() throws {
+    var inspection = try inspect("broker-killed-without-persistence")
+    inspection.observation.findings += inspection.observation.findings
+    let text = InspectionJSON.text([inspection, try inspect("stopped-then-killed")])
+    let document = try #require(
+      try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    let findings = try #require(document["findings"] as? [[String: Any]])
+    #expect(findings.map { $0["capture"] as? Int } == [0, 0, 1])
+    #expect(findings.map { $0["number"] as? Int } == [1, 2, 1])
+  }
+
+  @Test func `a long document is written in pieces, and they are the whole`() throws {
+    var inspection = try inspect("offline-queue")
+    let few = inspection.observation.deliveries
+    for _ in 0..<100 { inspection.observation.deliveries += few }
+    var pieces: [String] = []
+    InspectionJSON.write([inspection]) { pieces.append($0) }
+    #expect(pieces.count > 5)
+    // One delivery more than what is written at a time.
+    #expect(pieces.allSatisfy { $0.utf8.count < 70_000 })
+    let document = try #require(
+      try JSONSerialization.jsonObject(with: Data(pieces.joined().utf8)) as? [String: Any])
+    #expect((document["deliveries"] as? [Any])?.count == 101 * few.count)
+    #expect(pieces.joined() == InspectionJSON.text([inspection]))
   }
 
   @Test func `control characters in names stay inside of their string`() throws {

@@ -157,6 +157,11 @@ public final class MQTTCaptureObserver: CaptureObserver {
     warn(why, at: moment)
   }
 
+  private func letGo() {
+    for conversation in closed { conversation.subscriber = nil }
+    for broker in brokersInOrder { broker.letGo() }
+  }
+
   public func finish(at end: Moment) -> CaptureObservation {
     if end.time > now.time { now = end }
     for conversation in conversations.valuesInOrder { conversation.finish(.captureOver, at: now) }
@@ -178,6 +183,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     if books.keepsAll { observation.deliveries = deliveries.map(\.record) }
     observation.findings = judge.findings()
     observation.warnings = warnings
+    letGo()
     return observation
   }
 }

@@ -85,7 +85,7 @@ final class MQTTObservedServer {
     delivery.note(
       .submitted, publication.submitted, in: publication.session, holder: .publisher,
       "by \(publication.publisher)")
-    publication.copies.append(delivery)
+    publication.add(delivery)
     subscriber.append(delivery)
     return delivery
   }
@@ -112,7 +112,7 @@ final class MQTTObservedServer {
     _ publication: MQTTPublication, refused: String?, in session: SessionID, at moment: Moment,
     numbers observer: MQTTCaptureObserver
   ) {
-    for delivery in publication.copies {
+    for delivery in publication.takeCopies() {
       if let refused {
         // If it was sent all the same, that is followed as ever.
         delivery.note(.rejected, moment, in: session, holder: .publisher, refused)
@@ -228,6 +228,20 @@ final class MQTTObservedServer {
         at: moment)
     }
     subscriber.clear()
+  }
+
+  /// The capture is over: conversations, subscribers and deliveries know each other, and would stay
+  /// for ever.
+  func letGo() {
+    for subscriber in receivers + subscribers.values {
+      subscriber.clear()
+      subscriber.conversation = nil
+      subscriber.lastConversation = nil
+    }
+    subscribers = [:]
+    receivers = []
+    conversations = []
+    recent = MQTTRecentPublications()
   }
 
   /// A connection is gone for good.

@@ -103,8 +103,14 @@ final class MQTTPublication {
   var nobodySubscribed: Moment?
   /// Its place among those that the server routed, from 1.
   var ordinal: UInt64 = 0
-  /// One for each subscriber who is, or may be, owed it, and for those that were sent it.
-  var copies: [MQTTDelivery] = []
+  /// One for each subscriber who is, or may be, owed it, and for those that were sent it, until the
+  /// server answers. Copies know their publication: both would stay for ever.
+  private(set) var copies: [MQTTDelivery] = []
+  private var isAnswered = false
+  /// It may be looked for by what it says.
+  fileprivate var isRemembered = false
+  /// Of copies that are not kept.
+  private var copiedTo: [Int] = []
 
   init(
     _ publish: MQTTSeenPublish, topic: String, by publisher: String, in session: SessionID,
@@ -120,6 +126,23 @@ final class MQTTPublication {
       publish.messageExpiryInterval.map { Nanoseconds.seconds(UInt64($0)) } ?? .forever
     self.isRepetition = publish.duplicate
     self.packetSize = packetSize
+  }
+
+  func add(_ copy: MQTTDelivery) {
+    if isAnswered { copiedTo.append(copy.tally) } else { copies.append(copy) }
+  }
+
+  /// The copies, for the last time.
+  func takeCopies() -> [MQTTDelivery] {
+    isAnswered = true
+    if isRemembered { copiedTo = copies.map(\.tally) }
+    let all = copies
+    copies = []
+    return all
+  }
+
+  func hasCopy(for subscriber: MQTTSubscriber) -> Bool {
+    copies.contains { $0.tally == subscriber.tally } || copiedTo.contains(subscriber.tally)
   }
 
   /// The server has taken it, and nothing keeps it from being routed.
@@ -146,6 +169,7 @@ struct MQTTRecentPublications {
 
   mutating func add(_ publication: MQTTPublication) {
     let key = MQTTWaitingKey(content: publication.content, topic: publication.topic)
+    publication.isRemembered = true
     byMessage[key, default: []].append(publication)
     order.append(key)
     guard order.count >= 2 * Self.limit else { return }
@@ -164,7 +188,7 @@ struct MQTTRecentPublications {
     let key = MQTTWaitingKey(content: content, topic: topic)
     return byMessage[key]?.suffix(Self.mostAlike).first { publication in
       publication.ordinal > subscriber.adoptedAfter
-        && !publication.copies.contains { $0.tally == subscriber.tally }
+        && !publication.hasCopy(for: subscriber)
     }
   }
 }

@@ -22,9 +22,12 @@ final class MQTTWire {
   /// Bytes of one segment; packets are cut at this.
   var segmentSize = Int.max
 
-  init(unfinished: UnfinishedBytes = UnfinishedBytes()) {
+  init(
+    unfinished: UnfinishedBytes = UnfinishedBytes(),
+    catalog: [ObservedProtocol] = ObservationCatalog.all
+  ) {
     self.unfinished = unfinished
-    observers = CaptureObservers(unfinished: unfinished)
+    observers = CaptureObservers(catalog, unfinished: unfinished)
   }
 
   func wait(_ length: Nanoseconds) { now = now + length }
