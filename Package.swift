@@ -70,7 +70,7 @@ let package = Package(
     // Connections in WebSocket to what is in the messages.
     layer("WebSocket", ["Wire"]),
     // Captures with all that is around their protocols taken off.
-    layer("Unwrapping", ["Wire", "Capture", "TLS", "WebSocket"]),
+    layer("Unwrapping", ["Timeline", "Wire", "Capture", "TLS", "WebSocket"]),
     // Captures to sessions, deliveries and findings.
     layer(
       "Inspection",

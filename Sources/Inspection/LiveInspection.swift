@@ -14,16 +14,24 @@ public final class LiveInspection {
   private let observers: CaptureObservers
   private let latest = LatestPacket()
   private var packetsDropped: UInt64 = 0
+  private let unwrapping: UnwrappingSink
 
   /// - Parameters:
   ///   - keepsDeliveries: the record lists every delivery; else it counts them, and memory does not
   ///     depend on how long this goes on.
   ///   - patience: how long a delivery may wait for its acknowledgement before that is news.
-  public init(_ options: CaptureOptions, keepsDeliveries: Bool, patience: Nanoseconds) {
+  ///   - moreSecrets: asked for what was added to the key logs since it was last asked; programs
+  ///     write them while their packets come.
+  public init(
+    _ options: CaptureOptions, keepsDeliveries: Bool, patience: Nanoseconds,
+    moreSecrets: (() -> [UInt8])? = nil
+  ) {
     self.options = options
     wrapped = WrappedConnections(unfinished: UnfinishedBytes(limit: options.unfinishedBytes))
     observers = CaptureInspection.observers(options, keepsDeliveries: keepsDeliveries, wrapped)
     observers.watch(patience: patience)
+    unwrapping = UnwrappingSink(options, to: observers, noting: wrapped)
+    unwrapping.moreSecrets = moreSecrets
   }
 
   /// Of the latest packet; `nil` before the first one.
@@ -38,6 +46,7 @@ public final class LiveInspection {
   ///   - dropped: packets that the kernel had no room for, so far.
   public func news(at now: Instant, dropped: UInt64) -> [LiveEvent] {
     began = began ?? latest.first
+    unwrapping.letGo(after: now)
     var events: [LiveEvent] = []
     if dropped > packetsDropped {
       events.append(drop(dropped - packetsDropped, at: now))
@@ -75,7 +84,7 @@ public final class LiveInspection {
       throw .capture(error)
     }
     latest.onlooker = onlooker
-    let unwrapping = UnwrappingSink(options, to: observers, noting: wrapped)
+    let unwrapping = unwrapping
     let latest = latest
     var summary = file.read(into: unwrapping) { secrets in
       if secrets.isTLSKeyLog { unwrapping.add(keyLog: secrets.bytes) }

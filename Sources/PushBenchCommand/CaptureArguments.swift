@@ -32,7 +32,9 @@ struct CaptureArguments: ParsableArguments {
   /// Reads the key logs.
   ///
   /// The file that SSLKEYLOGFILE names is one of them, if it is there.
-  func options() throws -> CaptureOptions {
+  ///
+  /// - Parameter isLive: a key log may come later, and have nothing in it yet.
+  func options(isLive: Bool = false) throws -> CaptureOptions {
     var options = CaptureOptions(filter: filter, assignments: try ports())
     options.notice = { Terminal.writeError("pushbench: \($0).\n") }
     if let path = ProcessInfo.processInfo.environment["SSLKEYLOGFILE"], !path.isEmpty,
@@ -43,17 +45,24 @@ struct CaptureArguments: ParsableArguments {
     for path in keyLogs {
       guard let text = FileManager.default.contents(atPath: path) else {
         let isThere = FileManager.default.fileExists(atPath: path)
+        if isLive, !isThere { continue }
         let why = isThere ? "can't be read" : "there is no such file"
         Terminal.writeError("pushbench: \(path): \(why). It was to be a TLS key log.\n")
         throw ExitCode(ScenarioInput.Failure.noInput)
       }
       let known = options.secrets.count
       report(options.secrets.read(keyLog: text), path)
-      if options.secrets.count == known {
+      if options.secrets.count == known, !isLive {
         Terminal.writeError("pushbench: \(path): has no secrets of TLS connections in it.\n")
       }
     }
     return options
+  }
+
+  /// Those of the options, and that of SSLKEYLOGFILE.
+  var keyLogPaths: [String] {
+    let named = ProcessInfo.processInfo.environment["SSLKEYLOGFILE"] ?? ""
+    return keyLogs + (named.isEmpty ? [] : [named])
   }
 
   private func ports() throws(PortAssignments.Misuse) -> PortAssignments {

@@ -12,10 +12,12 @@ extension InspectCommand {
 
   /// Inspects an interface, or standard input, until it ends or somebody stops it.
   func inspectLive() throws {
-    let options = try reading.options()
+    let options = try reading.options(isLive: true)
+    let keyLogs = KeyLogFollower(reading.keyLogPaths)
     let inspection = LiveInspection(
       options, keepsDeliveries: format == .json,
-      patience: Nanoseconds(text: patience) ?? .seconds(5))
+      patience: Nanoseconds(text: patience) ?? .seconds(5),
+      moreSecrets: reading.keyLogPaths.isEmpty ? nil : { keyLogs.takeNew() })
     let view = LiveView(
       inspection, format: format, style: Terminal.style(noColour: noColour),
       isLocal: interface != nil, length: length.flatMap { Nanoseconds(text: $0) },

@@ -108,6 +108,27 @@ extension TLSConnection {
     for record in takeHeld(direction) { receiveCounted(record, direction) }
   }
 
+  /// Nothing waits any more. Records that stay closed are told in their order: what the client has
+  /// sent shows which of the server's still belong to the handshake.
+  func letGoOfBoth() {
+    var held: [(record: TLSRecord, direction: Direction)] = []
+    var phases: [(Direction, TLSStream.Phase)] = []
+    for direction in Direction.allCases {
+      guard case .awaitingKeys(let afterChangeCipherSpec) = self[direction].phase,
+        let next = nextPhase(direction, afterChangeCipherSpec, true)
+      else { continue }
+      phases.append((direction, next))
+      held += takeHeld(direction).map { ($0, direction) }
+    }
+    for (direction, phase) in phases { self[direction].phase = phase }
+    // Those of one segment in the order in which they were in it.
+    let order = held.indices.sorted {
+      (held[$0].record.moment.frame, $0) < (held[$1].record.moment.frame, $1)
+    }
+    for at in order { receiveCounted(held[at].record, held[at].direction) }
+    for direction in Direction.allCases { letGo(direction) }
+  }
+
   /// Whether the other direction's hello will not come any more.
   private func cannotWait(for other: Direction) -> Bool {
     if self[other].isOpaque { return true }
@@ -126,11 +147,11 @@ extension TLSConnection {
       if isUndecided, !isLast, !toClient.isOpaque { return nil }
       // A CCS for the sake of middleboxes: what follows may still be in the clear.
       if afterChangeCipherSpec { return .plain }
-      return phase13(direction)
+      return phase13(direction, isLast)
     }
     if let server = handshake.serverHello, handshake.clientHello != nil {
       if !afterChangeCipherSpec, self[direction].slack == 0 { return .opaque(.beganMidStream) }
-      return phase12(direction, server)
+      return phase12(direction, server, isLast)
     }
     guard isLast else { return nil }
     if handshake.serverHello == nil, direction == .toServer, let phase = guessedPhase13() {
@@ -139,15 +160,20 @@ extension TLSConnection {
     return .opaque(reasonForNoHello)
   }
 
-  private func phase13(_ direction: Direction) -> TLSStream.Phase {
+  /// Whether secrets that are missing may still come.
+  private func mayWaitForSecrets(_ isLast: Bool) -> Bool { !isLast && shared.moreSecrets != nil }
+
+  private func phase13(_ direction: Direction, _ isLast: Bool) -> TLSStream.Phase? {
     guard let suite = handshake.suite, let hello = handshake.clientHello else {
       return .opaque(reasonForNoHello)
     }
     guard suite.protection != nil, suite.isTLS13 else { return .opaque(.suiteNotSupported) }
-    guard let secrets = ClientRandom(hello.random).flatMap(shared.secrets.secrets) else {
-      return .opaque(.noSecrets)
-    }
     let isClient = direction == .toServer
+    // Those of the handshake may be there a moment before the others are.
+    let last = isClient ? SecretKind.clientTraffic : .serverTraffic
+    let found = shared.secrets(of: hello.random, with: last)
+    if found?[last] == nil, mayWaitForSecrets(isLast) { return nil }
+    guard let secrets = found else { return .opaque(.noSecrets) }
     let beginsEarly = facts.earlyData == .accepted || facts.earlyData == .offered
     let keys = TrafficKeys(
       suite, secrets, isClient: isClient, from: isClient && beginsEarly ? .early : .handshake)
@@ -159,7 +185,7 @@ extension TLSConnection {
   /// TLS 1.3 are there.
   private func guessedPhase13() -> TLSStream.Phase? {
     guard let hello = handshake.clientHello, let record = toServer.held.first,
-      let secrets = ClientRandom(hello.random).flatMap(shared.secrets.secrets)
+      let secrets = shared.secrets(of: hello.random, with: .clientTraffic)
     else { return nil }
     let stage: TrafficKeys.Stage = hello.offersEarlyData ? .early : .handshake
     for number: UInt16 in 0x1301...0x1305 {
@@ -173,14 +199,18 @@ extension TLSConnection {
     return nil
   }
 
-  private func phase12(_ direction: Direction, _ server: ServerHello) -> TLSStream.Phase {
+  private func phase12(
+    _ direction: Direction, _ server: ServerHello, _ isLast: Bool
+  ) -> TLSStream.Phase? {
     guard (ProtocolVersion.tls10...ProtocolVersion.tls12).contains(server.version) else {
       return .opaque(.versionNotSupported)
     }
     guard let suite = handshake.suite, suite.protection != nil, !suite.isTLS13,
       [RecordDecompression.none, RecordDecompression.deflate].contains(server.compression)
     else { return .opaque(.suiteNotSupported) }
-    guard let keys = keys12(server, suite) else { return .opaque(.noSecrets) }
+    guard let keys = keys12(server, suite) else {
+      return mayWaitForSecrets(isLast) ? nil : .opaque(.noSecrets)
+    }
     facts.isResumed = !handshake.sawServerHelloDone
     guard
       let cipher = RecordCipher.before13(
@@ -196,7 +226,7 @@ extension TLSConnection {
   private func keys12(_ server: ServerHello, _ suite: CipherSuite) -> KeySchedule12.KeyBlock? {
     guard let client = handshake.clientHello, let protection = suite.protection else { return nil }
     let isSameSession = client.sessionID == server.sessionID
-    let logged = ClientRandom(client.random).flatMap(shared.secrets.secrets)?[.master]
+    let logged = shared.secrets(of: client.random, with: .master)?[.master]
     let master =
       logged ?? (isSameSession ? shared.resumption[server.sessionID] : nil)
       ?? shared.resumption[client.ticket]

@@ -65,7 +65,12 @@ extension TLSConnection {
     let isTooMuch =
       self[direction].heldBytes > TLSShared.mostHeldByStream
       || shared.heldBytes > TLSShared.mostHeld
-    resume(direction, force: isTooMuch)
+    if isTooMuch, shared.moreSecrets != nil {
+      letGoOfBoth()
+    } else {
+      resume(direction, force: isTooMuch)
+      letGo(after: record.moment.time)
+    }
   }
 
   // MARK: Encrypted records

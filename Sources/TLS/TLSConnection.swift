@@ -1,3 +1,4 @@
+import Timeline
 import Wire
 
 /// What the connections of a sink share.
@@ -7,6 +8,23 @@ final class TLSShared {
   let unfinished: UnfinishedBytes
   /// Bytes of records that wait for the other direction's hello, of all connections.
   var heldBytes = 0
+
+  /// Asked for what was added to the key logs since it was last asked; `nil` when nothing is.
+  /// Programs write their secrets while their packets come.
+  var moreSecrets: (() -> [UInt8])?
+  /// How long records wait for secrets that may still come.
+  static let patience = Nanoseconds.seconds(2)
+
+  /// The secrets of a client random, with those that have come meanwhile.
+  func secrets(of random: [UInt8], with needed: SecretKind) -> SecretSet? {
+    guard let random = ClientRandom(random) else { return nil }
+    let known = secrets.secrets(of: random)
+    guard known?[needed] == nil, let moreSecrets else { return known }
+    let more = moreSecrets()
+    if more.isEmpty { return known }
+    secrets.read(keyLog: more)
+    return secrets.secrets(of: random)
+  }
 
   /// Records of one direction that wait, and of all connections.
   static let mostHeldByStream = 32 << 10
@@ -112,6 +130,12 @@ final class TLSConnection {
 
   private func clearBorder(_ direction: Direction) -> UInt64 {
     direction == .toServer ? clearUntil.toServer : clearUntil.toClient
+  }
+
+  /// Time has passed without a record: secrets that were to come would be there.
+  func letGo(after now: Instant) {
+    let began = Direction.allCases.compactMap { self[$0].held.first?.moment.time }.min()
+    if let began, now > began, now - began > TLSShared.patience { letGoOfBoth() }
   }
 
   /// Nothing may be held any more. Each turn uses up a record that was held.

@@ -1,3 +1,4 @@
+public import Timeline
 public import Wire
 
 /// Stands between a capture and the sink that reads its connections, and opens those in TLS.
@@ -57,6 +58,19 @@ public final class TLSDecryptingSink: ConnectionSink {
   public var secrets: TLSSecrets {
     get { shared.secrets }
     set { shared.secrets = newValue }
+  }
+
+  /// Asked for what was added to the key logs since it was last asked, when the secrets of a
+  /// connection are missing. With it, records wait for secrets for two seconds.
+  public var moreSecrets: (() -> [UInt8])? {
+    get { shared.moreSecrets }
+    set { shared.moreSecrets = newValue }
+  }
+
+  /// Time has passed, and perhaps nothing has come: what waited for long enough is told.
+  public func letGo(after now: Instant) {
+    guard shared.heldBytes > 0 else { return }
+    for connection in secured { connection?.letGo(after: now) }
   }
 
   /// Takes in a key log that came while the capture was read.

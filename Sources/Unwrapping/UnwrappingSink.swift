@@ -1,4 +1,5 @@
 public import TLS
+public import Timeline
 internal import WebSocket
 public import Wire
 
@@ -54,6 +55,15 @@ public final class UnwrappingSink: ConnectionSink {
 
   /// What opens TLS, that which came with the capture included.
   public var secrets: TLSSecrets { tls.secrets }
+
+  /// Asked for what was added to the key logs since it was last asked.
+  public var moreSecrets: (() -> [UInt8])? {
+    get { tls.moreSecrets }
+    set { tls.moreSecrets = newValue }
+  }
+
+  /// Time has passed, and perhaps nothing has come: what waited for secrets for long enough is told.
+  public func letGo(after now: Instant) { tls.letGo(after: now) }
 
   /// Takes in a key log that came with the capture.
   public func add(keyLog: [UInt8]) { tls.add(keyLog: keyLog) }

@@ -118,6 +118,64 @@ import Testing
     }
   }
 
+  /// A client in TLS that writes its secrets to a key log as it connects, and acknowledges nothing.
+  static let secretClient = """
+    import socket, ssl, time
+    context = ssl.create_default_context(cafile='cert.pem')
+    context.check_hostname = False
+    context.keylog_filename = 'keys'
+    phone = context.wrap_socket(socket.create_connection(('127.0.0.1', 8883)))
+    phone.sendall(b'\\x10\\x11\\0\\4MQTT\\4\\0\\0\\x3c\\0\\5phone')
+    phone.recv(4)
+    phone.sendall(b'\\x82\\x08\\0\\1\\0\\3t/#\\1')
+    while True:
+        phone.recv(100)
+        time.sleep(0.01)
+    """
+
+  static let missingForTLS =
+    missing
+    ?? ["openssl", "python3"].first {
+      !FileManager.default.isExecutableFile(atPath: "/usr/bin/" + $0)
+    }
+
+  @Test(.enabled(if: missingForTLS == nil, "needs \(missingForTLS ?? "nothing")"))
+  func `secrets that are written while packets come open their connections`() throws {
+    try withTemporaryDirectory { folder in
+      try Self.secretClient.write(toFile: folder + "/phone.py", atomically: true, encoding: .utf8)
+      let ran = try run(
+        """
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+          -keyout key.pem -out cert.pem -subj /CN=localhost 2>/dev/null
+        cat >broker.conf <<END
+        user root
+        allow_anonymous true
+        listener 1883
+        listener 8883
+        certfile cert.pem
+        keyfile key.pem
+        END
+        mosquitto -v -c broker.conf >broker.log 2>&1 &
+        await running broker.log
+        $PUSHBENCH inspect --interface lo --keylog keys --patience 1s >live 2>&1 & BENCH=$!
+        for i in $(seq 300); do
+          grep -q opened live && break
+          mosquitto_pub -p 1883 -q 1 -t up -m up; sleep 0.1
+        done
+        /usr/bin/python3 phone.py &
+        await 'opened .* phone' live
+        await 'Sending SUBACK to phone' broker.log
+        mosquitto_pub -p 1883 -q 1 -t t/x -m hello
+        await 'UNACKNOWLEDGED .* phone .*TCP on its host has it' live
+        kill -INT $BENCH; wait $BENCH; echo "status $?"
+        """, in: folder)
+      #expect(ran.status == 0, "\(ran.output)")
+      #expect(ran.output.contains("status 0"))
+      let live = try String(contentsOfFile: folder + "/live", encoding: .utf8)
+      #expect(live.contains("1 session decrypted: TLS 1.3"))
+    }
+  }
+
   @Test(.enabled(if: missing == nil, "needs \(missing ?? "nothing")"))
   func `a time that is over ends it, and so does SIGTERM`() throws {
     try withTemporaryDirectory { folder in

@@ -134,6 +134,49 @@ import Wire
     }
   }
 
+  // MARK: Secrets that come later
+
+  /// A program writes its secrets while its packets are read, perhaps after them.
+  @Test(arguments: [true, false], [0, 1, 2, 3, 4])
+  func `Records wait for secrets that are added to a key log`(_ is13: Bool, _ flight: Int) {
+    let talk = Talk(TLSSecrets())
+    var added: [UInt8] = []
+    var asked = 0
+    talk.sink.moreSecrets = {
+      asked += 1
+      defer { added = [] }
+      return added
+    }
+    for (number, (direction, bytes)) in Self.conversation(is13: is13).enumerated() {
+      // Those of the handshake come first.
+      if number == flight { added += Array(Talk.keyLog([.master, .clientHandshake]).utf8) }
+      talk.send(direction, bytes)
+      if number == flight { added += Array(Talk.keyLog(Talk.secrets13).utf8) }
+    }
+    // Something has to make it ask once more.
+    talk.send(.toServer, Talk.record(23, [UInt8](repeating: 0, count: 40)))
+    talk.send(.toClient, Talk.record(23, [UInt8](repeating: 0, count: 40)))
+    #expect(asked > 0)
+    #expect(talk.toServer == "up" + String(repeating: "long ", count: 300))
+    #expect(talk.toClient == "down")
+  }
+
+  @Test func `Nobody waits for ever for secrets`() {
+    let talk = Talk(TLSSecrets())
+    talk.sink.moreSecrets = { [] }
+    for (direction, bytes) in Self.conversation(is13: true) { talk.send(direction, bytes) }
+    #expect(talk.lines == ["began"])
+    let last = Instant(nanoseconds: UInt64(talk.frame) * 1_000_000)
+    talk.sink.letGo(after: last + .seconds(1))
+    #expect(talk.lines == ["began"])
+    talk.sink.letGo(after: last + .seconds(3))
+    #expect(talk.lines.contains("> secured noSecrets") && talk.lines.contains("< secured noSecrets"))
+    // Without anybody to ask nothing ever waits.
+    let still = Talk(TLSSecrets())
+    for (direction, bytes) in Self.conversation(is13: true) { still.send(direction, bytes) }
+    #expect(still.lines == talk.lines)
+  }
+
   // MARK: Parts
 
   private func open12(_ talk: Talk, _ sealer: inout Sealer12) {
