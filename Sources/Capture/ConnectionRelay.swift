@@ -47,14 +47,25 @@ public final class ConnectionRelay: ConnectionSink {
     _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
     bytes: UnsafeRawBufferPointer, at moment: Moment
   ) {
-    if !batch.hasRoom(for: bytes.count) {
-      batch = ring.exchange(batch)
-      batch.makeRoom(for: bytes.count)
-    }
+    if !batch.hasRoom(for: bytes.count) { renewBatch(for: bytes.count) }
+    unsafe batch.append(event, of: connection, description, bytes, at: moment)
+  }
+
+  public func takes(
+    _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
+    at moment: Moment
+  ) -> Bool {
+    if !batch.hasRoom(for: bytes.count) { renewBatch(for: bytes.count) }
     unsafe batch.append(
-      RelayedEvent(
-        event: event, connection: connection, moment: moment, description: description,
-        start: 0, count: 0), bytes)
+      RelayedSegment(
+        moment: moment, segment: segment, connection: connection, count: UInt32(bytes.count)),
+      bytes)
+    return true
+  }
+
+  private func renewBatch(for count: Int) {
+    batch = ring.exchange(batch)
+    batch.makeRoom(for: count)
   }
 
   /// Comes back when the sink has been told all of it.
@@ -74,100 +85,13 @@ public final class ConnectionRelay: ConnectionSink {
 /// What the second thread does.
 private func relay(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
   let ring = unsafe Unmanaged<RelayRing>.fromOpaque(argument).takeRetainedValue()
+  var descriptions = RelayedDescriptions()
   while true {
     let batch = ring.next()
-    batch.tell(ring.sink)
+    batch.tell(ring.sink, &descriptions)
     let isLast = batch.isLast
     ring.release()
     if isLast { return nil }
-  }
-}
-
-private struct RelayedEvent: BitwiseCopyable {
-  var event: ConnectionEvent
-  var connection: ConnectionID
-  var moment: Moment
-  var description: ConnectionDescription
-  /// Where its bytes are in the batch.
-  var start: Int
-  var count: Int
-}
-
-/// Events with their bytes. Filled by the one thread, then read by the other one.
-@safe private final class RelayBatch {
-  private static let eventLimit = 2048
-  /// Events whose connections are fetched from memory together.
-  private static let foresight = 24
-  private static let usualByteLimit = 1 << 19
-
-  private let events: UnsafeMutablePointer<RelayedEvent>
-  private var count = 0
-  private var bytes: UnsafeMutableRawPointer
-  private var byteCount = 0
-  private var byteLimit = usualByteLimit
-  var isLast = false
-
-  init() {
-    unsafe events = .allocate(capacity: Self.eventLimit)
-    unsafe bytes = .allocate(byteCount: Self.usualByteLimit, alignment: 16)
-  }
-
-  deinit {
-    unsafe events.deallocate()
-    unsafe bytes.deallocate()
-  }
-
-  @inline(__always)
-  func hasRoom(for count: Int) -> Bool {
-    self.count < Self.eventLimit && count <= byteLimit - byteCount
-  }
-
-  /// For an empty batch.
-  func makeRoom(for count: Int) {
-    if count <= byteLimit { return }
-    unsafe bytes.deallocate()
-    unsafe bytes = .allocate(byteCount: count, alignment: 16)
-    byteLimit = count
-  }
-
-  @inline(__always)
-  func append(_ event: RelayedEvent, _ payload: UnsafeRawBufferPointer) {
-    precondition(hasRoom(for: payload.count), "a full batch is exchanged first")
-    var event = event
-    event.start = byteCount
-    event.count = payload.count
-    if let start = payload.baseAddress {
-      unsafe (bytes + byteCount).copyMemory(from: start, byteCount: payload.count)
-    }
-    byteCount += payload.count
-    unsafe (events + count).initialize(to: event)
-    count += 1
-  }
-
-  private func foresee(_ range: Range<Int>, _ step: Int, _ sink: any ConnectionSink) {
-    var last = ConnectionID(.max)
-    for index in range {
-      let connection = unsafe events[index].connection
-      if connection != last { sink.foresee(connection, step: step) }
-      last = connection
-    }
-  }
-
-  func tell(_ sink: any ConnectionSink) {
-    var foreseen = 0
-    for index in 0..<count {
-      if index == foreseen {
-        foreseen = min(count, index + Self.foresight)
-        for step in 0..<3 { foresee(index..<foreseen, step, sink) }
-      }
-      let item = unsafe events[index]
-      unsafe sink.receive(
-        item.event, of: item.connection, item.description,
-        bytes: UnsafeRawBufferPointer(start: bytes + item.start, count: item.count),
-        at: item.moment)
-    }
-    count = 0
-    byteCount = 0
   }
 }
 

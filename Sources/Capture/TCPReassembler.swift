@@ -46,8 +46,9 @@ struct TCPReassembler {
       slot = open(segment, key, fromFirst, at: moment, &books)
     }
     lastSlot = slot
-    let phase = slots[slot].phase
     latest = slots[slot].id
+    if slots[slot].receivePlain(segment, payload, fromFirst: fromFirst, at: moment) { return }
+    let phase = slots[slot].phase
     slots[slot].receive(segment, payload, fromFirst: fromFirst, at: moment, &books)
     if slots[slot].phase != phase { note(slot, at: moment, &books) }
     if slots[slot].hasHole, !slots[slot].isQueuedAsHolder { queueHolder(slot) }

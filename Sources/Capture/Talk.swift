@@ -16,6 +16,36 @@ struct Talk {
 
   var wasReset: Bool { resets.toServer || resets.toClient }
 
+  /// The two streams are as they are most of the time, and so is the talk.
+  func isPlain(_ toServer: borrowing StreamReassembly, _ toClient: borrowing StreamReassembly)
+    -> Bool
+  {
+    guard toServer.isPlain, toClient.isPlain, !wasReset else { return false }
+    // Until both SYNs are acknowledged, that is still to be told.
+    return isEstablished || toServer.base != .syn || toClient.base != .syn
+  }
+
+  /// Tells a segment that has what comes next of one stream and acknowledges the other, both plain;
+  /// `false`, and nothing has happened, when it is something else.
+  @inline(__always)
+  func receivePlain(
+    _ segment: TCPSegment, _ payload: RawSpan, _ sent: inout StreamReassembly,
+    _ answered: inout StreamReassembly, scale: UInt8, at moment: Moment
+  ) -> Bool {
+    let upTo = answered.offset(of: segment.acknowledgement)
+    guard sent.isNext(segment.sequence), upTo <= answered.next else { return false }
+    let start = sent.passPlain(payload.byteCount)
+    let acknowledges = answered.acknowledgePlain(
+      upTo, window: Int64(segment.window) << Int64(scale), at: moment.time)
+    if acknowledges || payload.byteCount > 0 {
+      outlet.send(
+        PlainSegment(
+          sent.direction, offset: start, acknowledges: acknowledges,
+          acknowledged: UInt64(bitPattern: upTo)), payload, at: moment)
+    }
+    return true
+  }
+
   /// - Parameters:
   ///   - sent: the stream that the segment is part of.
   ///   - answered: the stream that the segment acknowledges.
@@ -112,7 +142,7 @@ struct Talk {
   }
 
   /// How windows that travel in `direction` are scaled; as much as possible when unknown.
-  private func scale(of direction: Direction) -> UInt8 {
+  func scale(of direction: Direction) -> UInt8 {
     guard let client = scales.client, let server = scales.server else { return 14 }
     guard client != TCPSegment.noScale, server != TCPSegment.noScale else { return 0 }
     return min(14, direction == .toServer ? client : server)

@@ -22,19 +22,26 @@ struct TrackedConnection {
     case vacant
   }
 
+  // First what a plain segment asks for: it lies together.
+
   private(set) var key: FlowKey
-  var outlet: EventOutlet { talk.outlet }
   /// Whether `key.first` is the client.
   private var clientIsFirst: Bool
-  private(set) var phase = Phase.following
-  private var toServer = StreamReassembly(.toServer)
-  private var toClient = StreamReassembly(.toClient)
-  private var talk: Talk
-  private(set) var lastMoment: Moment
+  /// Followed, and nothing about it is out of order: found anew after each segment that is not
+  /// plain itself.
+  private var isPlain = false
+  /// How the windows are scaled that the client and the server advertise, while it is plain.
+  private var clientScale: UInt8 = 0
+  private var serverScale: UInt8 = 0
   /// Set by each packet, cleared by the search for idle connections.
   var wasTouched = true
   /// Waits in the queue of those with bytes held back.
   var isQueuedAsHolder = false
+  private(set) var phase = Phase.following
+  private(set) var lastMoment: Moment
+  private var toServer = StreamReassembly(.toServer)
+  private var talk: Talk
+  private var toClient = StreamReassembly(.toClient)
 
   init(key: FlowKey, outlet: EventOutlet, clientIsFirst: Bool, at moment: Moment) {
     self.key = key
@@ -42,6 +49,8 @@ struct TrackedConnection {
     self.clientIsFirst = clientIsFirst
     self.lastMoment = moment
   }
+
+  var outlet: EventOutlet { talk.outlet }
 
   var id: ConnectionID { outlet.connection }
 
@@ -56,6 +65,7 @@ struct TrackedConnection {
   /// Frees the slot, and the memory that hangs on it.
   mutating func vacate() {
     phase = .vacant
+    isPlain = false
     toServer = StreamReassembly(.toServer)
     toClient = StreamReassembly(.toClient)
   }
@@ -92,6 +102,24 @@ struct TrackedConnection {
 
   // MARK: Packets
 
+  /// Takes a segment like nearly all of them; `false`, and nothing has happened, when it or the
+  /// connection is in any way different.
+  @inline(__always)
+  mutating func receivePlain(
+    _ segment: TCPSegment, _ payload: RawSpan, fromFirst: Bool, at moment: Moment
+  ) -> Bool {
+    guard isPlain, segment.isPlain, payload.byteCount == segment.wireLength else { return false }
+    let isTaken =
+      fromFirst == clientIsFirst
+      ? talk.receivePlain(segment, payload, &toServer, &toClient, scale: clientScale, at: moment)
+      : talk.receivePlain(segment, payload, &toClient, &toServer, scale: serverScale, at: moment)
+    if isTaken {
+      lastMoment = moment
+      wasTouched = true
+    }
+    return isTaken
+  }
+
   mutating func receive(
     _ segment: TCPSegment, _ payload: RawSpan, fromFirst: Bool, at moment: Moment,
     _ books: inout Bookkeeping
@@ -106,6 +134,11 @@ struct TrackedConnection {
     }
     if talk.wasReset, case .following = phase { phase = .lingering }
     if toServer.isSettled, toClient.isSettled { conclude(.closed, at: moment, &books) }
+    isPlain =
+      phase == .following && books.limits.overlaps == .firstCopy
+      && talk.isPlain(toServer, toClient)
+    clientScale = talk.scale(of: .toServer)
+    serverScale = talk.scale(of: .toClient)
   }
 
   /// The answer to a SYN was a RST, and nothing else ever came from there.
@@ -123,6 +156,7 @@ struct TrackedConnection {
     toClient.conclude(peerWasSeen: toServer.packets > 0, at: moment, outlet, &books)
     let shown = endShown ?? end
     phase = .over(shown)
+    isPlain = false
     outlet.send(.ended(shown), at: moment)
   }
 

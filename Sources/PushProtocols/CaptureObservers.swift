@@ -18,6 +18,8 @@ public final class CaptureObservers: ConnectionSink {
 
   private var observers: [any CaptureObserver]
   private var routes = ConnectionTable<Route>()
+  /// The observers of the claimed ones: asked for every segment, so small.
+  private var claims = ConnectionTable<UInt8>()
   private var leftOut: [UnrecognisedConnections] = []
 
   /// Observers by the ports that a user said are theirs.
@@ -45,6 +47,14 @@ public final class CaptureObservers: ConnectionSink {
     self.assigned = assigned.compactMapValues { name in catalog.firstIndex { $0.name == name } }
   }
 
+  public func takes(
+    _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
+    at moment: Moment
+  ) -> Bool {
+    guard let claim = claims[connection] else { return false }
+    return unsafe observers[Int(claim)].takes(segment, of: connection, bytes: bytes, at: moment)
+  }
+
   public func receive(
     _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
     bytes: UnsafeRawBufferPointer, at moment: Moment
@@ -58,18 +68,20 @@ public final class CaptureObservers: ConnectionSink {
       unsafe waiting.append(event, bytes: bytes, at: moment)
       settle(waiting, connection, at: moment)
     }
-    if case .ended = event { routes.remove(connection) }
+    if case .ended = event {
+      routes.remove(connection)
+      claims.remove(connection)
+    }
   }
 
   public func foresee(_ connection: ConnectionID, step: Int) {
-    if case .claimed(let index)? = routes[connection] {
-      observers[index].foresee(connection, step: step)
-    }
+    if let claim = claims[connection] { observers[Int(claim)].foresee(connection, step: step) }
   }
 
   private func settle(_ waiting: Waiting, _ connection: ConnectionID, at moment: Moment) {
     let route = decide(waiting, connection)
     routes[connection] = route
+    if case .claimed(let index) = route { claims[connection] = UInt8(index) }
     var kept = 0
     if case .undecided = route { kept = waiting.size }
     unfinished.count(

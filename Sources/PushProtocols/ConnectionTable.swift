@@ -83,19 +83,3 @@ struct ConnectionTable<Value> {
     entries[hole].value = nil
   }
 }
-
-extension ConnectionTable where Value: AnyObject {
-  /// Where the object lies in memory.
-  func address(of connection: ConnectionID) -> UnsafeRawPointer? {
-    let mask = entries.count - 1
-    var at = home(connection)
-    while entries[at].value != nil {
-      if entries[at].connection == connection {
-        guard let value = entries[at].value else { return nil }
-        return unsafe UnsafeRawPointer(Unmanaged.passUnretained(value).toOpaque())
-      }
-      at = (at + 1) & mask
-    }
-    return nil
-  }
-}

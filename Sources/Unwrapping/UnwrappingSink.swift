@@ -81,6 +81,14 @@ public final class UnwrappingSink: ConnectionSink {
     if unfinished.isOverLimit { unfinished.makeRoom() }
   }
 
+  public func takes(
+    _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
+    at moment: Moment
+  ) -> Bool {
+    unsafe stage(Int(connection.index)) == Stage.clear
+      && sink.takes(segment, of: connection, bytes: bytes, at: moment)
+  }
+
   public func foresee(_ connection: ConnectionID, step: Int) {
     if stage(Int(connection.index)) == Stage.clear { sink.foresee(connection, step: step) }
   }

@@ -218,6 +218,16 @@ public protocol ConnectionSink: AnyObject {
     _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
     bytes: UnsafeRawBufferPointer, at moment: Moment)
 
+  /// Takes a segment like nearly all of them, if the sink has a quick way for it.
+  ///
+  /// - Parameter bytes: the payload, maybe empty; valid during the call only.
+  /// - Returns: `false` when nothing has happened, and the sink wants to be told the segment's
+  ///   events instead.
+  func takes(
+    _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
+    at moment: Moment
+  ) -> Bool
+
   /// Events of this connection come soon. Nothing is told by this: a sink that keeps much of each
   /// of many connections can fetch what it keeps from memory, for several connections at a time,
   /// instead of waiting for each piece when it is needed.
@@ -228,5 +238,10 @@ public protocol ConnectionSink: AnyObject {
 }
 
 extension ConnectionSink {
+  public func takes(
+    _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
+    at moment: Moment
+  ) -> Bool { false }
+
   public func foresee(_ connection: ConnectionID, step: Int) {}
 }

@@ -24,6 +24,9 @@ struct TCPSegment: BitwiseCopyable {
   var wireLength: Int
 
   static let noScale: UInt8 = 255
+
+  /// An acknowledgement, maybe with bytes, and nothing that changes the connection.
+  var isPlain: Bool { flags.intersection([.fin, .syn, .rst, .ack]) == .ack && window > 0 }
 }
 
 enum TCPHeader {

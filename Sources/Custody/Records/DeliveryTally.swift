@@ -29,6 +29,15 @@ public struct DeliveryTally: Hashable, Sendable {
     }
   }
 
+  /// Counts many that were acknowledged after one sending each.
+  ///
+  /// - Parameter lowest: the lowest of their numbers.
+  public mutating func add(acknowledged count: UInt64, from lowest: DeliveryID) {
+    if count == 0 { return }
+    counts[DeliveryState.acknowledged.place] += count
+    if first.map({ lowest < $0 }) ?? true { first = lowest }
+  }
+
   /// Takes one out again that turned out to go on.
   public mutating func remove(_ state: DeliveryState, attempts: UInt32) {
     counts[state.place] -= 1

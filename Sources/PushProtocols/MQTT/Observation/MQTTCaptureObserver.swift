@@ -9,11 +9,14 @@ public import Wire
 /// connection; what outlives it is with the `MQTTSubscriber`, and what belongs to a server with the
 /// `MQTTObservedServer`. Nothing is judged before the end of a delivery or of the capture.
 public final class MQTTCaptureObserver: CaptureObserver {
-  private let numbers: RecordNumbers
+  let numbers: RecordNumbers
   /// By the server's address.
   private var brokers: [Endpoint: MQTTObservedServer] = [:]
   private var brokersInOrder: [MQTTObservedServer] = []
   private var conversations = ConnectionTable<MQTTConversation>()
+  /// Of the same conversations.
+  private var traffics = ConnectionTable<MQTTTrafficPlace>()
+  let goodTopics = MQTTGoodTopics()
 
   private var books: MQTTDeliveryBooks
   /// The deliveries in question when the capture is over.
@@ -53,12 +56,37 @@ public final class MQTTCaptureObserver: CaptureObserver {
     unsafe conversation.receive(event, bytes: bytes, at: moment)
   }
 
+  public func takes(
+    _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
+    at moment: Moment
+  ) -> Bool {
+    guard let place = traffics[connection], place.traffic.isRoutine else { return false }
+    if moment.time > now.time { now = moment }
+    let taken = unsafe place.traffic.take(segment, bytes, at: moment, self)
+    if taken < bytes.count {
+      unsafe place.traffic.conversation.takeRest(
+        UnsafeRawBufferPointer(rebasing: bytes[taken...]), segment.direction,
+        offset: segment.offset + UInt64(taken), at: moment)
+    }
+    return true
+  }
+
+  /// Nobody wants to see each delivery: those that go the usual way need no objects.
+  var allowsRoutine: Bool { !books.keepsAll && watch == nil }
+
+  func countPlain(_ count: UInt32, from first: DeliveryID, tally: Int) {
+    books.countPlain(count, from: first, tally: tally)
+  }
+
+  /// A delivery that had a number but was no object becomes one.
+  func unfold(_ delivery: MQTTDelivery) { books.add(delivery) }
+
   /// What was read by `foresee`, so that it is read at all.
   private var glimpse = 0
 
   public func foresee(_ connection: ConnectionID, step: Int) {
-    guard let start = unsafe conversations.address(of: connection) else { return }
-    glimpse &+= unsafe MQTTConversation.glimpse(start, step: step)
+    guard let place = traffics[connection] else { return }
+    glimpse &+= place.glimpse(step: step)
   }
 
   private func begin(
@@ -80,6 +108,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
       broker: broker, observer: self, at: moment)
     broker.conversations.append(conversation)
     conversations[connection] = conversation
+    traffics[connection] = conversation.trafficPlace
     watch?.add(conversation)
     return conversation
   }
@@ -90,6 +119,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
       violations.forget(conversation.record.id)
     }
     conversations.remove(conversation.connection)
+    traffics.remove(conversation.connection)
     closed.append(conversation)
   }
 

@@ -45,11 +45,15 @@ extension MQTTConversation {
     case .unsubscribe(let packet):
       pendingUnsubscribes[packet.packetID] = packet
       for filter in packet.filters { subscriber?.doubt(filter) }
-    case .pingreq: if unansweredPings.count < 64 { unansweredPings.append(moment) }
+    case .pingreq: receivePing(at: moment)
     case .disconnect(let packet): receiveGoodbye(packet, at: moment)
     case .auth: break
     case .connect, .connack, .suback, .unsuback, .pingresp: break  // The codec names the culprit.
     }
+  }
+
+  func receivePing(at moment: Moment) {
+    if unansweredPings.count < 64 { unansweredPings.append(moment) }
   }
 
   private func checkFirstPacket(_ seen: MQTTSeenPacket) {

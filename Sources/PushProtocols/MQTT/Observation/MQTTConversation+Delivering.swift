@@ -21,7 +21,8 @@ extension MQTTConversation {
     if let known, known.isSame(as: content, topic: topic) {
       repeated(known, packet, id, at: moment)
       delivery = known
-    } else if known == nil, packet.duplicate, let old = subscriber.lastAcknowledged[id],
+    } else if known == nil, packet.duplicate,
+      let old = subscriber.lastAcknowledged.delivery(id, for: subscriber, on: self),
       old.isSame(as: content, topic: topic)
     {
       repeatedAfterAcknowledgement(old, id, at: moment)
@@ -196,7 +197,7 @@ extension MQTTConversation {
     guard let subscriber else { return }
     guard let delivery = subscriber.inFlight[id] else {
       // Once more than needed is no harm.
-      if type != .pubcomp, subscriber.lastAcknowledged[id] == nil {
+      if type != .pubcomp, !subscriber.lastAcknowledged.contains(id) {
         keepEarlyAnswer(type, packet, .toServer, end: end, at: moment)
       }
       return

@@ -54,6 +54,7 @@ extension MQTTConversation {
 
   /// The server let in another connection of the same identity.
   func beTakenOver(by newer: MQTTConversation, at moment: Moment) {
+    catchUp()
     guard takenOver == nil, let came = newer.connected else { return }
     // It was still there when the new one came, so the server closed it because of that, perhaps
     // just before it let the new one in.
@@ -90,6 +91,7 @@ extension MQTTConversation {
   /// Nothing more will be told.
   func finish(_ end: EndOfConnection, at moment: Moment) {
     if isOver { return }
+    catchUp()
     isOver = true
     if record.end == .open {
       switch end {

@@ -18,11 +18,15 @@ extension MQTTConversation {
     case .pubrel(let packet): receiveDeliveryRelease(packet, at: moment)
     case .suback(let packet): receive(packet, at: moment)
     case .unsuback(let packet): receive(packet, at: moment)
-    case .pingresp: if !unansweredPings.isEmpty { unansweredPings.removeFirst() }
+    case .pingresp: receivePingResponse()
     case .disconnect(let packet): receiveDismissal(packet, at: moment)
     case .auth: break
     case .connect, .subscribe, .unsubscribe, .pingreq: break  // The codec names the culprit.
     }
+  }
+
+  func receivePingResponse() {
+    if !unansweredPings.isEmpty { unansweredPings.removeFirst() }
   }
 
   /// What any packet of the server shows.

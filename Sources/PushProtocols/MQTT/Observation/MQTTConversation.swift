@@ -22,9 +22,9 @@ final class MQTTConversation {
   var version = MQTTVersion.unknown
   /// The first packet of the client was seen, so its CONNECT was or is missing for good.
   var sawFirstClientPacket = false
-  private var hasStarted = BothWays(false)
+  private(set) var hasStarted = BothWays(false)
   /// After an undecodable header nothing more is read in that direction.
-  private var isUnreadable = BothWays(false)
+  private(set) var isUnreadable = BothWays(false)
   var isOver = false
   /// The client's TCP takes nothing.
   var isClientFull = false
@@ -51,18 +51,22 @@ final class MQTTConversation {
   var earlyAnswers: [MQTTEarlyAnswer] = []
   var transport = MQTTTransportState()
   /// Sent here, and not known to have reached the client's TCP.
-  private var awaitingTransport = MQTTOutstanding()
+  private(set) var awaitingTransport = MQTTOutstanding()
   /// Acknowledged here, but the acknowledgement is not known to have reached the server's TCP.
   var unconfirmed = MQTTOutstanding()
   var silence = MQTTSilence()
   var client: Departure?
   /// By direction: what the end that receives it has granted.
-  private var framers = BothWays(MQTTFramer())
+  var framers = BothWays(MQTTFramer())
   /// Of what waits in them, what `UnfinishedBytes` knows of.
   private var counted = BothWays(0)
   /// By number of the packet type.
-  private var packetCounts = BothWays(SIMD16<UInt32>())
+  var packetCounts = BothWays(SIMD16<UInt32>())
   var record: SessionRecord
+  /// What nearly every packet asks for and changes. While it is routine it is ahead of all else
+  /// here.
+  private var place: MQTTTrafficPlace?
+  var trafficPlace: MQTTTrafficPlace { place! }
 
   // Then what few packets ask for.
 
@@ -113,7 +117,10 @@ final class MQTTConversation {
       client: description.client.description, server: description.server.description,
       began: RecordedMoment(moment))
     if !handshake { evidenceMissing = "the capture began in the middle of the connection" }
+    place = MQTTTrafficPlace(for: self)
   }
+
+  deinit { place?.free() }
 
   /// Who a report says it was.
   var name: String { record.subscriber }
@@ -130,6 +137,14 @@ final class MQTTConversation {
   // MARK: Events
 
   func receive(_ event: ConnectionEvent, bytes: UnsafeRawBufferPointer, at moment: Moment) {
+    catchUp()
+    unsafe follow(event, bytes, at: moment)
+    if case .bytes = event { becomeRoutine() }
+  }
+
+  private func follow(
+    _ event: ConnectionEvent, _ bytes: UnsafeRawBufferPointer, at moment: Moment
+  ) {
     if record.ended.time < moment.time { record.ended = RecordedMoment(moment) }
     if event.isFromServer, moment.time >= lastServerSign?.time ?? .start { lastServerSign = moment }
     switch event {
@@ -143,9 +158,6 @@ final class MQTTConversation {
         lastServerBytes = moment
       }
       unsafe read(bytes, direction, offset: offset, at: moment)
-      if framers[direction].pendingBytes >= UnfinishedBytes.smallest || counted[direction] > 0 {
-        countUnfinished(direction, at: moment)
-      }
     case .gap(let direction, let offset, let length, let kind):
       miss(direction, offset: offset, length: length, kind, at: moment)
     case .acknowledged(let direction, let upTo): confirm(direction, upTo: upTo, at: moment)
@@ -158,7 +170,16 @@ final class MQTTConversation {
     }
   }
 
-  private func read(
+  func read(
+    _ bytes: UnsafeRawBufferPointer, _ direction: Direction, offset: UInt64, at moment: Moment
+  ) {
+    unsafe readBytes(bytes, direction, offset: offset, at: moment)
+    if framers[direction].pendingBytes >= UnfinishedBytes.smallest || counted[direction] > 0 {
+      countUnfinished(direction, at: moment)
+    }
+  }
+
+  private func readBytes(
     _ bytes: UnsafeRawBufferPointer, _ direction: Direction, offset: UInt64, at moment: Moment
   ) {
     if !hasStarted[direction] {
@@ -408,6 +429,7 @@ final class MQTTConversation {
 
   /// What waits here has to go, to make room.
   func giveUpUnfinished(_ direction: Direction, at moment: Moment) {
+    catchUp()
     let count = framers[direction].abandonPending()
     beginnings[direction] = nil
     countUnfinished(direction, at: moment)
@@ -435,13 +457,14 @@ final class MQTTConversation {
 
   /// Packets of either direction may be missing without leaving a hole.
   func missedPackets(_ why: String) {
+    catchUp()
     if evidenceMissing.isEmpty { evidenceMissing = why }
     silence.isUnjudgeable = true
     subscriber?.taint(why)
   }
 
   /// The other end's TCP has everything below `upTo`.
-  private func confirm(_ direction: Direction, upTo: UInt64, at moment: Moment) {
+  func confirm(_ direction: Direction, upTo: UInt64, at moment: Moment) {
     transport.acknowledged(direction, upTo: upTo)
     switch direction {
     case .toClient:

@@ -58,6 +58,16 @@ struct MQTTTransportState {
     lastRepetition = moment
   }
 
+  func handOver(to traffic: inout MQTTTraffic) {
+    traffic.sentUpTo = sent
+    traffic.acknowledgedUpTo = acknowledged
+  }
+
+  mutating func catchUp(with traffic: borrowing MQTTTraffic) {
+    sent = traffic.sentUpTo
+    acknowledged = traffic.acknowledgedUpTo
+  }
+
   /// Bytes that the other end's TCP has not acknowledged: a FIN behind them may not have come out.
   func isOutstanding(_ direction: Direction) -> Bool {
     acknowledged[direction] < sent[direction]

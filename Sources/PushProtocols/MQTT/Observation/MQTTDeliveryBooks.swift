@@ -38,6 +38,11 @@ struct MQTTDeliveryBooks {
     if !keepsAll, young.count >= Self.youngLimit { letGo() }
   }
 
+  /// Counts deliveries that were acknowledged as they should be.
+  mutating func countPlain(_ count: UInt32, from first: DeliveryID, tally: Int) {
+    tallies[tally].add(acknowledged: UInt64(count), from: first)
+  }
+
   /// A delivery goes on that had been counted as ended.
   mutating func takeBack(_ delivery: MQTTDelivery) {
     guard delivery.isLetGo else { return }

@@ -6,23 +6,43 @@ import Wire
 /// A capture of thousands of clients touches another conversation with every packet, and what is
 /// kept of it has left the cache since the last one. Nothing here depends on another read of the
 /// same step, so a processor waits for all of them together and not for one after the other.
-extension MQTTConversation {
-  /// - Parameters:
-  ///   - start: where a conversation lies in memory.
-  ///   - step: 0 the conversation, 1 its subscriber, 2 the subscriber's tables.
+extension MQTTTrafficPlace {
+  /// - Parameter step: 0 the traffic, then what it leads to: deliveries while it is routine, else
+  ///   1 the conversation and 2 its subscriber.
   /// - Returns: nothing of meaning.
-  static func glimpse(_ start: UnsafeRawPointer, step: Int) -> Int {
-    if step == 0 { return unsafe glimpse(start, lines: hotLines) }
-    let conversation = unsafe Unmanaged<MQTTConversation>.fromOpaque(start)
-    return unsafe conversation._withUnsafeGuaranteedRef { conversation in
-      guard let subscriber = conversation.subscriber else { return 0 }
-      if step == 2 { return subscriber.tableSizes }
-      let start = unsafe UnsafeRawPointer(Unmanaged.passUnretained(subscriber).toOpaque())
-      return unsafe glimpse(start, lines: MQTTSubscriber.lines)
+  func glimpse(step: Int) -> Int {
+    if step == 0 {
+      return unsafe MQTTConversation.glimpse(
+        UnsafeRawPointer(pointer), lines: MemoryLayout<MQTTTraffic>.size / 64)
     }
+    if !traffic.isRoutine { return unsafe traffic.conversation.glimpse(step: step) }
+    if step == 2 { return 0 }
+    var sum = 0
+    if let memory = unsafe traffic.memory.place {
+      sum &+= unsafe MQTTConversation.glimpse(memory, lines: 2)
+    }
+    if let flight = unsafe traffic.flight {
+      sum &+= unsafe MQTTConversation.glimpse(UnsafeRawPointer(flight), lines: 2)
+    }
+    if let letters = unsafe traffic.topicBytes.baseAddress {
+      sum &+= unsafe MQTTConversation.glimpse(letters, lines: 1)
+    }
+    return sum
+  }
+}
+
+extension MQTTConversation {
+  fileprivate func glimpse(step: Int) -> Int {
+    if step == 1 {
+      let start = unsafe UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
+      return unsafe Self.glimpse(start, lines: Self.hotLines)
+    }
+    guard let subscriber else { return 0 }
+    let start = unsafe UnsafeRawPointer(Unmanaged.passUnretained(subscriber).toOpaque())
+    return unsafe Self.glimpse(start, lines: MQTTSubscriber.lines)
   }
 
-  private static func glimpse(_ start: UnsafeRawPointer, lines: Int) -> Int {
+  fileprivate static func glimpse(_ start: UnsafeRawPointer, lines: Int) -> Int {
     var sum: UInt8 = 0
     for line in 0..<lines { sum &+= unsafe start.load(fromByteOffset: line * 64, as: UInt8.self) }
     return Int(sum)

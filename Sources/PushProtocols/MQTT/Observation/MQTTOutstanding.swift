@@ -1,3 +1,5 @@
+import Custody
+
 /// Packets about deliveries that were written, and that the other end's TCP has not acknowledged.
 ///
 /// Mostly there is one, and that one lies here and not in an array somewhere else.
@@ -12,6 +14,8 @@ struct MQTTOutstanding {
 
   private var first: Entry?
   private var rest: [Entry] = []
+
+  var isEmpty: Bool { first == nil }
 
   mutating func append(_ delivery: MQTTDelivery, end: UInt64, wasComplete: Bool = false) {
     let entry = Entry(end: end, delivery: delivery, wasComplete: wasComplete)
@@ -48,19 +52,23 @@ struct MQTTOutstanding {
 struct MQTTAcknowledgedMemory {
   private struct Entry {
     var id: UInt16
+    /// Its place in the order of the acknowledgements.
+    var ordinal: UInt64
     /// `nil` once it goes on.
     var delivery: MQTTDelivery?
   }
 
   private var entries: [Entry] = []
   private var head = 0
-
-  /// Of the memory, not of what is in it.
-  var extent: Int { entries.count }
+  /// Those that were never anything but usual.
+  var usual = MQTTCompactMemory()
+  /// How many have been added.
+  var ordinal: UInt64 = 0
 
   /// - Parameter limit: how many are remembered.
   mutating func add(_ delivery: MQTTDelivery, limit: Int) {
-    entries.append(Entry(id: delivery.packetID, delivery: delivery))
+    ordinal += 1
+    entries.append(Entry(id: delivery.packetID, ordinal: ordinal, delivery: delivery))
     while entries.count - head > limit {
       entries[head].delivery = nil
       head += 1
@@ -71,11 +79,47 @@ struct MQTTAcknowledgedMemory {
     }
   }
 
-  subscript(id: UInt16) -> MQTTDelivery? {
-    entries[head...].last { $0.id == id && $0.delivery != nil }?.delivery
+  func contains(_ id: UInt16) -> Bool {
+    usual.last { $0.packetID == id } != nil || latest(id) != nil
+  }
+
+  private func latest(_ id: UInt16) -> Entry? {
+    entries[head...].last { $0.id == id && $0.delivery != nil }
+  }
+
+  /// The last one of an identifier.
+  ///
+  /// - Parameter conversation: the one that is open.
+  mutating func delivery(
+    _ id: UInt16, for subscriber: MQTTSubscriber, on conversation: MQTTConversation
+  ) -> MQTTDelivery? {
+    let known = latest(id)
+    if let compact = usual.last(where: { $0.packetID == id }),
+      compact.ordinal > known?.ordinal ?? 0
+    {
+      return unfold(for: subscriber, on: conversation) { $0.ordinal == compact.ordinal }
+    }
+    return known?.delivery
+  }
+
+  /// Makes an object of the last usual one that answers the description.
+  mutating func unfold(
+    for subscriber: MQTTSubscriber, on conversation: MQTTConversation,
+    where isWanted: (MQTTCompactDelivery) -> Bool
+  ) -> MQTTDelivery? {
+    guard let compact = usual.last(where: isWanted) else { return nil }
+    usual.removeAll { $0.ordinal == compact.ordinal }
+    let delivery = MQTTDelivery(
+      compact, topic: conversation.observer.goodTopics.text(compact.topic), subscriber: subscriber,
+      on: compact.session == conversation.record.id ? conversation : nil)
+    let entry = Entry(id: compact.packetID, ordinal: compact.ordinal, delivery: delivery)
+    let place = entries[head...].firstIndex { $0.ordinal > compact.ordinal }
+    entries.insert(entry, at: place ?? entries.count)
+    return delivery
   }
 
   mutating func remove(_ id: UInt16) {
+    usual.removeAll { $0.packetID == id }
     for index in entries.indices[head...] where entries[index].id == id {
       entries[index].delivery = nil
     }
@@ -84,5 +128,6 @@ struct MQTTAcknowledgedMemory {
   mutating func removeAll() {
     entries = []
     head = 0
+    usual.free()
   }
 }

@@ -35,6 +35,15 @@ struct MQTTSilence {
 
   var tolerated: Nanoseconds { bound + max(.seconds(1), bound / 10) }
 
+  /// A packet came too late, and whether the server has it is not known yet.
+  var isSuspicious: Bool { suspect != nil }
+
+  /// What `isTooLong` goes by; `nil` when no silence is.
+  var limit: Nanoseconds? { bound > .zero && !isUnjudgeable ? tolerated : nil }
+
+  /// Packets of the client were heard in time, the last one then.
+  mutating func catchUp(heard moment: Moment) { lastHeard = moment }
+
   private func isTooLong(at moment: Moment) -> Bool {
     guard bound > .zero, !isUnjudgeable, let lastHeard else { return false }
     return moment.time - lastHeard.time > tolerated

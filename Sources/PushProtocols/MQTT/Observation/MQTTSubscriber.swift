@@ -63,7 +63,7 @@ final class MQTTSubscriber {
   /// packet that can't be read would cost the square of their number.
   private var untainted = 0
   /// Some of `open` may not have been sent yet.
-  private var mayWait = false
+  private(set) var mayWait = false
   /// Everything before this place in `line` has been sent.
   private var firstWaiting = 0
   /// Where in `line` each message stands that may not have been sent yet.
@@ -89,6 +89,8 @@ final class MQTTSubscriber {
     self.isIdentified = isIdentified
   }
 
+  deinit { lastAcknowledged.usual.free() }
+
   var isForgettable: Bool {
     state.knowledge == .none && line.allSatisfy { $0 == nil } && conversation == nil
       && lastConversation == nil
@@ -97,10 +99,8 @@ final class MQTTSubscriber {
   /// Deliveries that have not ended, and some that have, in the order of routing.
   var open: [MQTTDelivery] { line.compactMap(\.self) }
 
-  /// Of all that is asked for by each of its packets.
-  var tableSizes: Int { line.count &+ inFlight.capacity &+ lastAcknowledged.extent }
-
   func append(_ delivery: MQTTDelivery) {
+    if delivery.phase == .waiting { conversation?.catchUp() }
     delivery.place = base + line.count
     if delivery.phase == .waiting {
       mayWait = true
@@ -202,6 +202,7 @@ final class MQTTSubscriber {
   /// Packets of this subscriber are missing: what is open stays open to doubt, and subscriptions
   /// may have ended unseen.
   func taint(_ why: String) {
+    conversation?.catchUp()
     evidenceMissing = why
     for case let delivery? in line.dropFirst(max(0, untainted - base))
     where delivery.isOpen && delivery.taint.isEmpty {

@@ -1,0 +1,161 @@
+import Custody
+import Timeline
+import Wire
+
+/// A delivery that goes the way that nearly all go, in as little memory as tells its story: sent
+/// once and known to have reached the client's TCP before it is answered.
+///
+/// An `MQTTDelivery` is made of it as soon as anything else happens to it.
+struct MQTTCompactDelivery: BitwiseCopyable {
+  var content: MQTTContent
+  /// Stream offset behind its PUBLISH.
+  var end: UInt64
+  var sent: Moment
+  var transportAcknowledged = none
+  /// QoS 2: its PUBREC.
+  var received = none
+  /// QoS 2: its PUBREL.
+  var completing = none
+  var acknowledged = none
+  var id: DeliveryID
+  /// In the observer's table of them.
+  var topic: UInt32
+  var session: SessionID
+  /// Its place in the order of the sendings of the connection.
+  var order: UInt64
+  /// Its place in the order of the subscriber's acknowledgements.
+  var ordinal: UInt64 = 0
+  var packetID: UInt16
+  var isExactlyOnce: Bool
+
+  /// Frames count from 1.
+  static let none = Moment(time: .start, frame: 0)
+
+  var isTransportAcknowledged: Bool { transportAcknowledged.frame != 0 }
+  var isReceived: Bool { received.frame != 0 }
+}
+
+extension MQTTDelivery {
+  /// What it would be had nothing been left out on the way.
+  ///
+  /// - Parameter conversation: the one that it was sent on, if that is still told anything.
+  convenience init(
+    _ compact: MQTTCompactDelivery, topic: String, subscriber: MQTTSubscriber,
+    on conversation: MQTTConversation?
+  ) {
+    self.init(
+      publication: nil, topic: topic, content: compact.content,
+      qos: compact.isExactlyOnce ? .exactlyOnce : .atLeastOnce, claim: .possible,
+      subscriber: subscriber.name, tally: subscriber.tally)
+    id = compact.id
+    isReported = true
+    attempts = 1
+    packetID = compact.packetID
+    sendOrder = compact.order
+    firstSent = compact.sent
+    lastSent = compact.sent
+    lastConversation = conversation
+    phase = compact.isReceived ? .received : .sent
+    retell(compact)
+    guard compact.acknowledged.frame != 0 else {
+      flight = compact.session
+      return
+    }
+    acknowledgedAt = compact.acknowledged
+    acknowledgedIn = compact.session
+    settle(.acknowledged, "")
+    isLetGo = true
+  }
+
+  private func retell(_ compact: MQTTCompactDelivery) {
+    func note(
+      _ step: CustodyEvent.Step, _ moment: Moment, _ holder: CustodyEvent.Holder, _ text: String
+    ) {
+      if moment.frame != 0 {
+        self.note(step, moment, in: compact.session, holder: holder, text)
+      }
+    }
+    note(.sent, compact.sent, .server, "")
+    note(.transportAcknowledged, compact.transportAcknowledged, .server, "")
+    note(.received, compact.received, .server, "PUBREC")
+    note(.completing, compact.completing, .server, "PUBREL")
+    note(
+      .acknowledged, compact.acknowledged, .nobody, compact.isExactlyOnce ? "PUBCOMP" : "PUBACK")
+  }
+}
+
+/// The last deliveries of a subscriber that went the usual way and were acknowledged.
+@safe struct MQTTCompactMemory {
+  private var records: UnsafeMutablePointer<MQTTCompactDelivery>?
+  /// A power of two, or 0.
+  private var capacity: UInt32 = 0
+  /// Where the next one goes, counted on and on.
+  private var next: UInt32 = 0
+  private var count: UInt32 = 0
+
+  private static let smallest: UInt32 = 16
+
+  /// Gives the memory back; nothing is remembered.
+  mutating func free() {
+    unsafe records?.deallocate()
+    unsafe records = nil
+    (capacity, next, count) = (0, 0, 0)
+  }
+
+  /// - Parameter limit: how many are to be remembered; a few more may be.
+  @inline(__always)
+  mutating func add(_ record: MQTTCompactDelivery, limit: Int) {
+    if count == capacity, capacity < limit { grow() }
+    unsafe records![Int(next & (capacity - 1))] = record
+    next &+= 1
+    if count < capacity { count += 1 }
+  }
+
+  private mutating func grow() {
+    let wider = max(Self.smallest, capacity * 2)
+    let memory = UnsafeMutablePointer<MQTTCompactDelivery>.allocate(capacity: Int(wider))
+    for place in 0..<count {
+      unsafe memory[Int(place)] = self[place]
+    }
+    unsafe records?.deallocate()
+    unsafe records = memory
+    capacity = wider
+    next = count
+  }
+
+  /// From the oldest, 0, on.
+  private subscript(place: UInt32) -> MQTTCompactDelivery {
+    get { unsafe records![index(place)] }
+    set { unsafe records![index(place)] = newValue }
+  }
+
+  private func index(_ place: UInt32) -> Int { Int((next &- count &+ place) & (capacity - 1)) }
+
+  /// The latest that answers the description.
+  func last(where isWanted: (MQTTCompactDelivery) -> Bool) -> MQTTCompactDelivery? {
+    var place = count
+    while place > 0 {
+      place -= 1
+      if isWanted(self[place]) { return self[place] }
+    }
+    return nil
+  }
+
+  mutating func removeAll(where isUnwanted: (MQTTCompactDelivery) -> Bool) {
+    var kept: UInt32 = 0
+    for place in 0..<count {
+      let record = self[place]
+      if isUnwanted(record) { continue }
+      if kept < place { self[kept] = record }
+      kept += 1
+    }
+    next &-= count - kept
+    count = kept
+  }
+
+  /// Where the next one will lie, to fetch it from memory beforehand.
+  var place: UnsafeRawPointer? {
+    guard let records = unsafe records, capacity > 0 else { return nil }
+    return unsafe UnsafeRawPointer(records + Int(next & (capacity - 1)))
+  }
+}

@@ -1,0 +1,159 @@
+import Custody
+import Timeline
+import Wire
+
+/// Going over to the quick way, and back.
+extension MQTTConversation {
+  /// Nothing but the usual is under way: whatever comes next can be told by its `MQTTTraffic`.
+  private var mayBeRoutine: Bool {
+    guard record.receives, observer.allowsRoutine, let subscriber,
+      version == .v3_1_1 || version == .v5, sawFirstClientPacket, connect != nil, !isOver,
+      evidenceMissing.isEmpty, client == nil, server == nil, takenOver == nil, !isClientFull,
+      inherited.isEmpty, beforeConnack.isEmpty
+    else { return false }
+    guard hasStarted.toServer, hasStarted.toClient, framers.toServer.isAtBoundary,
+      framers.toClient.isAtBoundary, !isUnreadable.toServer, !isUnreadable.toClient
+    else { return false }
+    guard !silence.isSuspicious, silence.lastHeard != nil, lastServerSign != nil,
+      lastServerBytes != nil, lastServerPacket != nil
+    else { return false }
+    return subscriber.isReceiver && subscriber.conversation === self
+      && subscriber.lastConversation === self && subscriber.state.knowledge == .complete
+      && !subscriber.mayWait
+  }
+
+  /// Goes over to the quick way if nothing speaks against it.
+  func becomeRoutine() {
+    guard mayBeRoutine, let subscriber else { return }
+    handOver(to: &trafficPlace.traffic, subscriber)
+  }
+
+  private func handOver(to traffic: inout MQTTTraffic, _ subscriber: MQTTSubscriber) {
+    guard let lastServerSign, let lastServerBytes, let lastServerPacket,
+      let lastHeard = silence.lastHeard
+    else { return }
+    traffic.isVersion5 = version == .v5
+    traffic.hasAwaitingObjects = !awaitingTransport.isEmpty
+    traffic.hasUnconfirmedObjects = !unconfirmed.isEmpty
+    traffic.hasEarlyAnswers = !earlyAnswers.isEmpty
+    traffic.hasObjectsInFlight = !subscriber.inFlight.isEmpty
+    traffic.ended = record.ended
+    traffic.lastServerSign = lastServerSign
+    traffic.lastServerBytes = lastServerBytes
+    traffic.lastServerPacket = lastServerPacket
+    traffic.lastHeard = lastHeard
+    traffic.idleSince = idleSince
+    traffic.tolerated = silence.limit ?? .forever
+    transport.handOver(to: &traffic)
+    traffic.sends = sends
+    traffic.lastPubackOrder = lastPubackOrder
+    traffic.lastPubrecOrder = lastPubrecOrder
+    traffic.inFlightHere = inFlightHere
+    traffic.receiveMaximum = clientReceiveMaximum
+    traffic.session = record.id
+    swap(&traffic.memory, &subscriber.lastAcknowledged.usual)
+    traffic.acknowledgements = subscriber.lastAcknowledged.ordinal
+    traffic.isRoutine = true
+  }
+
+  /// Leaves the quick way: all that it has seen is told again in full.
+  func catchUp() {
+    guard trafficPlace.traffic.isRoutine else { return }
+    catchUp(with: &trafficPlace.traffic)
+  }
+
+  private func catchUp(with traffic: inout MQTTTraffic) {
+    guard let subscriber else { return }
+    traffic.isRoutine = false
+    record.ended = traffic.ended
+    lastServerSign = traffic.lastServerSign
+    lastServerBytes = traffic.lastServerBytes
+    lastServerPacket = traffic.lastServerPacket
+    silence.catchUp(heard: traffic.lastHeard)
+    idleSince = traffic.idleSince
+    transport.catchUp(with: traffic)
+    sends = traffic.sends
+    lastPubackOrder = traffic.lastPubackOrder
+    lastPubrecOrder = traffic.lastPubrecOrder
+    inFlightHere = traffic.inFlightHere
+    framers.toServer.pass(Int(traffic.passed.toServer))
+    framers.toClient.pass(Int(traffic.passed.toClient))
+    packetCounts.toServer &+= traffic.packetCounts.toServer
+    packetCounts.toClient &+= traffic.packetCounts.toClient
+    record.sent += traffic.sent
+    record.acknowledged += traffic.acknowledged
+    record.sentAtMostOnce += traffic.sentAtMostOnce
+    observer.countPlain(traffic.plain, from: traffic.firstPlain, tally: subscriber.tally)
+    swap(&traffic.memory, &subscriber.lastAcknowledged.usual)
+    subscriber.lastAcknowledged.ordinal = traffic.acknowledgements
+    unfold(traffic, for: subscriber)
+    traffic.forgetAdditions()
+  }
+
+  /// Makes objects of the deliveries that are not done.
+  private func unfold(_ traffic: borrowing MQTTTraffic, for subscriber: MQTTSubscriber) {
+    var objects: [(order: UInt64, delivery: MQTTDelivery)] = []
+    for compact in traffic.deliveriesInFlight() {
+      let delivery = MQTTDelivery(
+        compact, topic: observer.goodTopics.text(compact.topic), subscriber: subscriber, on: self)
+      subscriber.append(delivery)
+      subscriber.inFlight[compact.packetID] = delivery
+      observer.unfold(delivery)
+      if !compact.isTransportAcknowledged { awaitTransport(delivery, end: compact.end) }
+      objects.append((compact.order, delivery))
+    }
+    for place in 0..<Int(traffic.unconfirmedCount) {
+      let one = traffic.unconfirmed[place]
+      var delivery = objects.first { $0.order == one.order }?.delivery
+      if delivery == nil {
+        delivery = subscriber.unfoldAcknowledged(order: one.order, on: self)
+        if let delivery { objects.append((one.order, delivery)) }
+      }
+      guard let delivery else { continue }
+      unconfirmed.append(delivery, end: one.end, wasComplete: one.wasComplete)
+    }
+  }
+
+  /// The rest of a segment that is not routine.
+  func takeRest(
+    _ bytes: UnsafeRawBufferPointer, _ direction: Direction, offset: UInt64, at moment: Moment
+  ) {
+    catchUp()
+    unsafe read(bytes, direction, offset: offset, at: moment)
+    becomeRoutine()
+  }
+
+  func hasEarlyAnswer(to id: UInt16) -> Bool {
+    earlyAnswers.contains { $0.packet.packetID == id && $0.direction == .toServer }
+  }
+
+  /// Tells deliveries from before it became routine of an acknowledgement.
+  ///
+  /// - Returns: whether there are any left that one of this direction concerns.
+  func confirmObjects(_ direction: Direction, upTo: UInt64, at moment: Moment) -> Bool {
+    confirm(direction, upTo: upTo, at: moment)
+    return direction == .toClient ? !awaitingTransport.isEmpty : !unconfirmed.isEmpty
+  }
+}
+
+extension MQTTTraffic {
+  /// All of it has been told in full.
+  fileprivate mutating func forgetAdditions() {
+    passed = BothWays(0)
+    packetCounts = BothWays(SIMD16())
+    (sent, acknowledged, sentAtMostOnce, plain) = (0, 0, 0, 0)
+    firstPlain = DeliveryID(.max)
+    (flightCount, awaiting, unconfirmedCount) = (0, 0, 0)
+  }
+}
+
+extension MQTTSubscriber {
+  /// Makes an object of a remembered delivery that was sent on a conversation.
+  fileprivate func unfoldAcknowledged(
+    order: UInt64, on conversation: MQTTConversation
+  ) -> MQTTDelivery? {
+    lastAcknowledged.unfold(for: self, on: conversation) {
+      $0.order == order && $0.session == conversation.record.id
+    }
+  }
+}
