@@ -57,16 +57,19 @@ let package = Package(
     layer("Wire", ["Timeline"]),
     // Deliveries and their custody: what oracles judge, wherever it came from.
     layer("Custody", ["Timeline"]),
+    // One instruction of the processor.
+    .systemLibrary(name: "CPrefetch"),
     // Packets to connections.
     .systemLibrary(
       name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
-    layer("Capture", ["CPcap", "Timeline", "Wire"]),
+    layer("Capture", ["CPcap", "CPrefetch", "Timeline", "Wire"]),
     // Connections in TLS to connections in the clear.
     layer("TLS", ["Timeline", "Wire", crypto, cryptoExtras]),
     // Virtual time, machines, transport, scenarios, faults.
     layer("Simulation", ["Timeline", "Custody", containers]),
     // One folder a protocol: codec, observation of captures, machines.
-    layer("PushProtocols", ["Timeline", "Wire", "Custody", "Simulation"], also: fast),
+    layer(
+      "PushProtocols", ["CPrefetch", "Timeline", "Wire", "Custody", "Simulation"], also: fast),
     // Connections in WebSocket to what is in the messages.
     layer("WebSocket", ["Wire"]),
     // Captures with all that is around their protocols taken off.

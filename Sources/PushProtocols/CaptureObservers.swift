@@ -16,7 +16,7 @@ public final class CaptureObservers: ConnectionSink {
     case ignored
   }
 
-  private var observers: [any CaptureObserver]
+  private let observers: [any CaptureObserver]
   private var routes = ConnectionTable<Route>()
   /// The observers of the claimed ones: asked for every segment, so small.
   private var claims = ConnectionTable<UInt8>()

@@ -81,12 +81,8 @@ public final class MQTTCaptureObserver: CaptureObserver {
   /// A delivery that had a number but was no object becomes one.
   func unfold(_ delivery: MQTTDelivery) { books.add(delivery) }
 
-  /// What was read by `foresee`, so that it is read at all.
-  private var glimpse = 0
-
   public func foresee(_ connection: ConnectionID, step: Int) {
-    guard let place = traffics[connection] else { return }
-    glimpse &+= place.glimpse(step: step)
+    if let place = traffics[connection] { place.foresee(step: step) }
   }
 
   private func begin(

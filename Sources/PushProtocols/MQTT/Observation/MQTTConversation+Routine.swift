@@ -36,7 +36,7 @@ extension MQTTConversation {
     traffic.hasAwaitingObjects = !awaitingTransport.isEmpty
     traffic.hasUnconfirmedObjects = !unconfirmed.isEmpty
     traffic.hasEarlyAnswers = !earlyAnswers.isEmpty
-    traffic.hasObjectsInFlight = !subscriber.inFlight.isEmpty
+    traffic.note(identifiersOfObjects: subscriber.inFlight)
     traffic.ended = record.ended
     traffic.lastServerSign = lastServerSign
     traffic.lastServerBytes = lastServerBytes
@@ -78,8 +78,7 @@ extension MQTTConversation {
     inFlightHere = traffic.inFlightHere
     framers.toServer.pass(Int(traffic.passed.toServer))
     framers.toClient.pass(Int(traffic.passed.toClient))
-    packetCounts.toServer &+= traffic.packetCounts.toServer
-    packetCounts.toClient &+= traffic.packetCounts.toClient
+    count(traffic.counts)
     record.sent += traffic.sent
     record.acknowledged += traffic.acknowledged
     record.sentAtMostOnce += traffic.sentAtMostOnce
@@ -88,6 +87,16 @@ extension MQTTConversation {
     subscriber.lastAcknowledged.ordinal = traffic.acknowledgements
     unfold(traffic, for: subscriber)
     traffic.forgetAdditions()
+  }
+
+  private func count(_ counts: MQTTTraffic.Counts) {
+    packetCounts.toClient[Int(MQTTPacketType.publish.rawValue)] += counts.publish
+    packetCounts.toServer[Int(MQTTPacketType.puback.rawValue)] += counts.puback
+    packetCounts.toServer[Int(MQTTPacketType.pubrec.rawValue)] += counts.pubrec
+    packetCounts.toClient[Int(MQTTPacketType.pubrel.rawValue)] += counts.pubrel
+    packetCounts.toServer[Int(MQTTPacketType.pubcomp.rawValue)] += counts.pubcomp
+    packetCounts.toServer[Int(MQTTPacketType.pingreq.rawValue)] += counts.pingreq
+    packetCounts.toClient[Int(MQTTPacketType.pingresp.rawValue)] += counts.pingresp
   }
 
   /// Makes objects of the deliveries that are not done.
@@ -137,10 +146,21 @@ extension MQTTConversation {
 }
 
 extension MQTTTraffic {
+  fileprivate mutating func note(identifiersOfObjects objects: MQTTPacketIDTable<MQTTDelivery>) {
+    // Some room is to be left for those that come.
+    hasObjectsInFlight = objects.count > Self.flightLimit / 2
+    objectCount = 0
+    if hasObjectsInFlight { return }
+    objects.forEachIdentifier { id in
+      identifiers[Self.flightLimit - 1 - Int(objectCount)] = id
+      objectCount += 1
+    }
+  }
+
   /// All of it has been told in full.
   fileprivate mutating func forgetAdditions() {
     passed = BothWays(0)
-    packetCounts = BothWays(SIMD16())
+    counts = Counts()
     (sent, acknowledged, sentAtMostOnce, plain) = (0, 0, 0, 0)
     firstPlain = DeliveryID(.max)
     (flightCount, awaiting, unconfirmedCount) = (0, 0, 0)

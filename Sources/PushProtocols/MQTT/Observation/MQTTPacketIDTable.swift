@@ -34,6 +34,12 @@ struct MQTTPacketIDTable<Value: AnyObject> {
     entries.filter { $0.value != nil }.sorted { $0.id < $1.id }.compactMap(\.value)
   }
 
+  /// Tells each identifier, in no order that means anything.
+  func forEachIdentifier(_ receive: (UInt16) -> Void) {
+    if count == 0 { return }
+    for entry in entries where entry.value != nil { receive(entry.id) }
+  }
+
   mutating func removeAll() {
     entries = []
     count = 0

@@ -143,9 +143,8 @@ extension MQTTTraffic {
     else { return false }
     let id = unsafe Self.number(body, start)
     guard id != 0, unsafe isWithoutProperties(body, at: start + 2), place(of: id) < 0,
-      Int(flightCount) < Self.flightLimit, inFlightHere < receiveMaximum
+      hasRoomForFlight, inFlightHere < receiveMaximum, !isOfObject(id)
     else { return false }
-    if hasObjectsInFlight, unsafe conversation.subscriber?.inFlight[id] != nil { return false }
     if hasEarlyAnswers, unsafe conversation.hasEarlyAnswer(to: id) { return false }
     let payload = start + (isVersion5 ? 3 : 2)
     sends += 1
@@ -223,7 +222,7 @@ extension MQTTTraffic {
       else { return false }
       lastPubrecOrder = delivery.order
       unsafe flight![at].received = moment
-      awaitConfirmation(Unconfirmed(end: end, order: delivery.order))
+      awaitConfirmation(Unconfirmed(end: end, order: delivery.order, wasComplete: false))
       return true
     case 0x70:
       guard delivery.isExactlyOnce, delivery.isReceived else { return false }
@@ -249,7 +248,15 @@ extension MQTTTraffic {
   }
 
   private mutating func note(_ direction: Direction, _ first: UInt8, _ length: Int) {
-    packetCounts[direction][Int(first >> 4)] &+= 1
+    switch first >> 4 {
+    case 3: counts.publish += 1
+    case 4: counts.puback += 1
+    case 5: counts.pubrec += 1
+    case 6: counts.pubrel += 1
+    case 7: counts.pubcomp += 1
+    case 12: counts.pingreq += 1
+    case _: counts.pingresp += 1
+    }
     // The fixed header has two bytes, and one more from 128 and from 16,384 on.
     let header = length < 0x80 ? 2 : length < 0x4000 ? 3 : 4
     passed[direction] += UInt64(header + length)

@@ -18,10 +18,29 @@ import Wire
   struct Unconfirmed: BitwiseCopyable {
     /// Stream offset behind the packet.
     var end: UInt64 = 0
-    /// Of its delivery.
-    var order: UInt64 = 0
-    /// The packet ended the delivery.
-    var wasComplete = false
+    /// Of its delivery, twice, and one more if the packet ended it.
+    private var orderAndCompletion: UInt64 = 0
+
+    init() {}
+
+    init(end: UInt64, order: UInt64, wasComplete: Bool) {
+      self.end = end
+      orderAndCompletion = order << 1 | (wasComplete ? 1 : 0)
+    }
+
+    var order: UInt64 { orderAndCompletion >> 1 }
+    var wasComplete: Bool { orderAndCompletion & 1 != 0 }
+  }
+
+  /// How often packets of the kinds came that are taken here.
+  struct Counts: BitwiseCopyable {
+    var publish: UInt32 = 0
+    var puback: UInt32 = 0
+    var pubrec: UInt32 = 0
+    var pubrel: UInt32 = 0
+    var pubcomp: UInt32 = 0
+    var pingreq: UInt32 = 0
+    var pingresp: UInt32 = 0
   }
 
   unowned(unsafe) let conversation: MQTTConversation
@@ -30,9 +49,12 @@ import Wire
   /// Objects that a segment may concern: deliveries from before it became routine.
   var hasAwaitingObjects = false
   var hasUnconfirmedObjects = false
+  /// There are more of them in flight than `identifiers` has room for.
   var hasObjectsInFlight = false
   var hasEarlyAnswers = false
   var flightCount: UInt8 = 0
+  /// Identifiers behind those of `flight`: of objects in flight.
+  var objectCount: UInt8 = 0
   /// Of those in flight, how many are not known to have reached the client's TCP.
   var awaiting: UInt8 = 0
   var unconfirmedCount: UInt8 = 0
@@ -68,7 +90,7 @@ import Wire
   /// The topic of the last PUBLISH.
   var topic: UInt32 = .max
   var topicBytes = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
-  /// The packet identifiers of `flight`, in its order.
+  /// The packet identifiers of `flight`, in its order; from the other end on those of objects.
   var identifiers = InlineArray<32, UInt16>(repeating: 0)
   private(set) var flight: UnsafeMutablePointer<MQTTCompactDelivery>?
   private var flightCapacity: UInt8 = 0
@@ -76,7 +98,7 @@ import Wire
   /// Acknowledgements of the subscriber so far.
   var acknowledgements: UInt64 = 0
   var unconfirmed = InlineArray<4, Unconfirmed>(repeating: Unconfirmed())
-  var packetCounts = BothWays(SIMD16<UInt32>())
+  var counts = Counts()
 
   fileprivate init(_ conversation: MQTTConversation) {
     unsafe self.conversation = conversation
@@ -111,6 +133,17 @@ import Wire
     unsafe flight = memory
     flightCapacity = UInt8(wider)
   }
+
+  /// An object has this identifier in flight.
+  @inline(__always)
+  func isOfObject(_ id: UInt16) -> Bool {
+    for at in 0..<Int(objectCount) where identifiers[Self.flightLimit - 1 - at] == id {
+      return true
+    }
+    return unsafe hasObjectsInFlight && conversation.subscriber?.inFlight[id] != nil
+  }
+
+  var hasRoomForFlight: Bool { Int(flightCount) + Int(objectCount) < Self.flightLimit }
 
   /// The place of an identifier in `flight`, or -1.
   @inline(__always)
