@@ -20,25 +20,25 @@ struct StreamReassembly {
   // First what a plain segment asks for: it lies together.
 
   /// The offset of the next byte to be told.
-  private(set) var next: Int64 = 0
+  var next: Int64 = 0
   /// What the peer has acknowledged; -1 until its first acknowledgement.
-  private(set) var acknowledged: Int64 = -1
-  private var acknowledgedAt = Instant.start
+  var acknowledged: Int64 = -1
+  var acknowledgedAt = Instant.start
   /// The largest window that the receiver has advertised, scaled.
-  private var widestWindow: Int64 = 0
-  private(set) var packets: UInt64 = 0
+  var widestWindow: Int64 = 0
+  var packets: UInt64 = 0
   /// The sequence number of offset 0.
   private(set) var baseSequence: UInt32 = 0
   private(set) var base = Base.unknown
   let direction: Direction
-  private var windowIsClosed = false
+  var windowIsClosed = false
   private(set) var isFinished = false
   /// Packets of the connection since the hole in front was acknowledged.
-  private var patience = 0
+  var patience = 0
 
   private(set) var pending = PendingSegments()
   /// The first sequence number after another SYN, until it is clear which one holds.
-  private var alternateSequence: UInt32?
+  var alternateSequence: UInt32?
   private(set) var finOffset: Int64?
   private var finMoment = Moment(time: .start, frame: 0)
 
@@ -66,47 +66,6 @@ struct StreamReassembly {
   func offset(of sequence: UInt32) -> Int64 {
     let expected = baseSequence &+ UInt32(truncatingIfNeeded: next)
     return next + Int64(Int32(bitPattern: sequence &- expected))
-  }
-
-  // MARK: Segments in their order
-
-  /// Nothing is held back, doubtful or over: a segment that begins with the next byte is told as it
-  /// is.
-  var isPlain: Bool {
-    guard pending.isEmpty, finOffset == nil, alternateSequence == nil, !windowIsClosed else {
-      return false
-    }
-    switch base {
-    case .unknown, .guessed: return false
-    case .handshakeAck, .data, .syn: return true
-    }
-  }
-
-  /// Where a segment's bytes begin, if that is right behind those that were told.
-  @inline(__always)
-  func isNext(_ sequence: UInt32) -> Bool {
-    baseSequence &+ UInt32(truncatingIfNeeded: next) == sequence
-  }
-
-  /// For a plain stream whose next bytes the segment has. Returns their offset.
-  @inline(__always)
-  mutating func passPlain(_ length: Int) -> UInt64 {
-    packets += 1
-    let start = next
-    next += Int64(length)
-    return UInt64(start)
-  }
-
-  /// For a plain stream: whether the number, below which the peer has everything, is new.
-  @inline(__always)
-  mutating func acknowledgePlain(_ upTo: Int64, window: Int64, at time: Instant) -> Bool {
-    if window > widestWindow { widestWindow = window }
-    guard upTo > acknowledged else { return false }
-    let isNews = upTo > max(0, acknowledged)
-    acknowledged = upTo
-    acknowledgedAt = time
-    patience = 0
-    return isNews
   }
 
   // MARK: Where the stream begins

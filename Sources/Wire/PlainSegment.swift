@@ -2,8 +2,8 @@
 /// that acknowledges what came the other way.
 ///
 /// It says what two events say, in this order: `.acknowledged(direction.opposite, upTo:
-/// acknowledged)` if it `acknowledges`, and `.bytes(direction, offset: offset)` if bytes come beside
-/// it. At least one of the two holds.
+/// acknowledged)` if it `acknowledges`, and `.bytes(direction, offset: offset)` if bytes come
+/// beside it. At least one of the two holds.
 @frozen
 public struct PlainSegment: Sendable, BitwiseCopyable {
   /// The stream offset of its bytes.

@@ -32,7 +32,8 @@ struct ImportTable: Equatable {
       } else if isInside, cells.count >= 3, !cells[0].hasPrefix("-") {
         switch cells[cells.count - 1] {
         case "–": rows[cells[0]] = []
-        case "all above": rows[cells[0]] = above.filter { $0 != "CPcap" && $0 != "CPrefetch" }.sorted()
+        case "all above":
+          rows[cells[0]] = above.filter { $0 != "CPcap" && $0 != "CPrefetch" }.sorted()
         case let list:
           rows[cells[0]] = list.split(separator: ",").map { Self.trimmed($0) }.sorted()
         }

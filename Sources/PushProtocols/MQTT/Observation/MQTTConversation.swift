@@ -22,7 +22,7 @@ final class MQTTConversation {
   var version = MQTTVersion.unknown
   /// The first packet of the client was seen, so its CONNECT was or is missing for good.
   var sawFirstClientPacket = false
-  private(set) var hasStarted = BothWays(false)
+  var hasStarted = BothWays(false)
   /// After an undecodable header nothing more is read in that direction.
   private(set) var isUnreadable = BothWays(false)
   var isOver = false
@@ -59,7 +59,7 @@ final class MQTTConversation {
   /// By direction: what the end that receives it has granted.
   var framers = BothWays(MQTTFramer())
   /// Of what waits in them, what `UnfinishedBytes` knows of.
-  private var counted = BothWays(0)
+  var counted = BothWays(0)
   /// By number of the packet type.
   var packetCounts = BothWays(SIMD16<UInt32>())
   var record: SessionRecord
@@ -100,7 +100,7 @@ final class MQTTConversation {
   /// What ended the session, as opposed to the last packet of the connection.
   var ending: Moment?
   /// All that was seen of a direction that began before the capture, until its packets are found.
-  private var beginnings = BothWays<[UInt8]?>(nil)
+  var beginnings = BothWays<[UInt8]?>(nil)
 
   init(
     _ connection: ConnectionID, _ description: ConnectionDescription, handshake: Bool,
@@ -403,64 +403,6 @@ final class MQTTConversation {
 
   func sender(_ direction: Direction) -> String {
     direction == .toServer ? "from the client" : "from the server"
-  }
-
-  /// A hole in a stream: what was in it is unknown, and so is what it might have changed.
-  private func miss(
-    _ direction: Direction, offset: UInt64, length: UInt64, _ kind: GapKind, at moment: Moment
-  ) {
-    if !hasStarted[direction] {
-      hasStarted[direction] = true
-      framers[direction] = MQTTFramer(startingAt: offset)
-    }
-    framers[direction].gap(of: length)
-    beginnings[direction] = nil
-    countUnfinished(direction, at: moment)
-    transport.sent(direction, upTo: offset + length)
-    // What nobody ever got changed nothing at the other end; but it was meant to.
-    let what =
-      switch kind {
-      case .encrypted: "are encrypted"
-      case .givenUp: "were given up, because too much waited to be complete"
-      case .notCaptured, .lostOnTheWire, .unknown: "are missing in the capture"
-      }
-    doubt("\(length) bytes \(sender(direction)) \(what)", direction, at: moment)
-  }
-
-  /// What waits here has to go, to make room.
-  func giveUpUnfinished(_ direction: Direction, at moment: Moment) {
-    catchUp()
-    let count = framers[direction].abandonPending()
-    beginnings[direction] = nil
-    countUnfinished(direction, at: moment)
-    doubt(
-      "\(count) bytes \(sender(direction)) were given up, because too much waited to be complete",
-      direction, at: moment)
-  }
-
-  private func countUnfinished(_ direction: Direction, at moment: Moment) {
-    observer.countUnfinished(
-      framers[direction].pendingBytes, known: &counted[direction], self, direction, at: moment)
-  }
-
-  /// Something that was sent is not known, and so is what it might have changed.
-  private func doubt(_ why: String, _ direction: Direction, at moment: Moment) {
-    evidenceMissing = evidenceMissing.isEmpty ? why : evidenceMissing
-    silence.isUnjudgeable = true
-    if direction == .toClient {
-      missedFromServer = true
-      assumeConnected(at: moment)
-    }
-    subscriber?.taint(why)
-    observer.warn("\(name): \(why)", at: moment)
-  }
-
-  /// Packets of either direction may be missing without leaving a hole.
-  func missedPackets(_ why: String) {
-    catchUp()
-    if evidenceMissing.isEmpty { evidenceMissing = why }
-    silence.isUnjudgeable = true
-    subscriber?.taint(why)
   }
 
   /// The other end's TCP has everything below `upTo`.

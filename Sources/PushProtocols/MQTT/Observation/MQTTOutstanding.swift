@@ -83,6 +83,9 @@ struct MQTTAcknowledgedMemory {
     usual.last { $0.packetID == id } != nil || latest(id) != nil
   }
 
+  /// The last one of an identifier among those that are objects.
+  func object(_ id: UInt16) -> MQTTDelivery? { latest(id)?.delivery }
+
   private func latest(_ id: UInt16) -> Entry? {
     entries[head...].last { $0.id == id && $0.delivery != nil }
   }

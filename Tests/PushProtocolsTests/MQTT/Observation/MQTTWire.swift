@@ -22,12 +22,20 @@ final class MQTTWire {
   /// Bytes of one segment; packets are cut at this.
   var segmentSize = Int.max
 
+  /// Segments are told as such, if anybody takes them so, and not by their events.
+  private let tellsSegments: Bool
+  /// How many were taken.
+  private(set) var taken = 0
+
   init(
     unfinished: UnfinishedBytes = UnfinishedBytes(),
-    catalog: [ObservedProtocol] = ObservationCatalog.all
+    catalog: [ObservedProtocol] = ObservationCatalog.all, keepsDeliveries: Bool = true,
+    tellsSegments: Bool = false
   ) {
     self.unfinished = unfinished
-    observers = CaptureObservers(catalog, unfinished: unfinished)
+    self.tellsSegments = tellsSegments
+    observers = CaptureObservers(
+      catalog, keepsDeliveries: keepsDeliveries, unfinished: unfinished)
   }
 
   func wait(_ length: Nanoseconds) { now = now + length }
@@ -36,12 +44,33 @@ final class MQTTWire {
     frame += 1
     now = now + .milliseconds(1)
     let line = lines[name]!
+    if takes(event, of: line.connection, bytes) { return }
     unsafe bytes.withUnsafeBytes {
       unsafe observers.receive(
         event, of: line.connection, line.description, bytes: $0,
         at: Moment(time: now, frame: frame))
     }
     if unfinished.isOverLimit { unfinished.makeRoom() }
+  }
+
+  private func takes(
+    _ event: ConnectionEvent, of connection: ConnectionID, _ bytes: [UInt8]
+  ) -> Bool {
+    let segment: PlainSegment
+    switch event {
+    case .bytes(let direction, let offset) where tellsSegments:
+      segment = PlainSegment(direction, offset: offset, acknowledges: false, acknowledged: 0)
+    case .acknowledged(let direction, let upTo) where tellsSegments:
+      segment = PlainSegment(
+        direction.opposite, offset: 0, acknowledges: true, acknowledged: upTo)
+    case _: return false
+    }
+    let isTaken = unsafe bytes.withUnsafeBytes {
+      unsafe observers.takes(
+        segment, of: connection, bytes: $0, at: Moment(time: now, frame: frame))
+    }
+    if isTaken { taken += 1 }
+    return isTaken
   }
 
   // MARK: TCP

@@ -66,10 +66,10 @@ import Wire
     let second = delivery(1)
     memory.add(first, limit: 3)
     memory.add(second, limit: 3)
-    #expect(memory[1] === second)
+    #expect(memory.object(1) === second)
     for id in 2...4 { memory.add(delivery(UInt16(id)), limit: 3) }
-    #expect(memory[1] == nil && memory[4] != nil)
+    #expect(memory.object(1) == nil && memory.object(4) != nil)
     memory.remove(4)
-    #expect(memory[4] == nil)
+    #expect(memory.object(4) == nil)
   }
 }
