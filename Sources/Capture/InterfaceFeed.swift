@@ -40,7 +40,10 @@ public enum InterfaceError: Error, Hashable, Sendable, CustomStringConvertible {
 ///
 /// libpcap's blocks hold packets back for some 50 ms. In its immediate mode they would not be, but
 /// each packet would take a slot of the largest packet's size, and a burst of a few hundred would
-/// overflow the buffer: what is lost costs more than what is late.
+/// overflow the buffer. Measured on a loopback with 100,000 packets of 242 bytes at once and 32 MiB
+/// of buffer (tcpdump, three times each): blocks lost none at any snap length; immediate mode lost
+/// 25 to 30 % with this one and 13 to 39 % with 64 KiB, none with 2 KiB, which would cut what
+/// segmentation offload hands over. What is lost costs more than what is late.
 @safe public final class InterfaceFeed: CaptureFeed {
   public let name: String
   public private(set) var failure: String?

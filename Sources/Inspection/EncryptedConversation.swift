@@ -10,7 +10,7 @@ struct EncryptedConversation {
   /// Who speaks after this much quiet speaks unasked.
   private static let quiet = Nanoseconds.milliseconds(200)
   /// A shorter silence at the end proves nothing.
-  private static let shortestSilence = Nanoseconds.seconds(10)
+  static let shortestSilence = Nanoseconds.seconds(10)
 
   private struct Push {
     var moment: Moment

@@ -33,8 +33,7 @@ final class EncryptedObserver: CaptureObserver {
       return
     }
     // Requests and their answers: the last word is the server's, and nobody answers it.
-    let protocols = wrapped[connection]?.tls?.offeredProtocols ?? []
-    if protocols.contains(where: { $0 == "h2" || $0.hasPrefix("http/") }) { return }
+    if wrapped[connection]?.tls?.speaksHTTP == true { return }
     findings += conversation.findings(at: moment)
   }
 
@@ -43,5 +42,12 @@ final class EncryptedObserver: CaptureObserver {
     var observation = CaptureObservation()
     observation.findings = findings
     return observation
+  }
+}
+
+extension TLSFacts {
+  /// Or may, if the server is willing.
+  var speaksHTTP: Bool {
+    offeredProtocols.contains { $0 == "h2" || $0.hasPrefix("http/") }
   }
 }

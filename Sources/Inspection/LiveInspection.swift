@@ -15,6 +15,7 @@ public final class LiveInspection {
   private let latest = LatestPacket()
   private var packetsDropped: UInt64 = 0
   private let unwrapping: UnwrappingSink
+  private let connections: LiveConnections
 
   /// - Parameters:
   ///   - keepsDeliveries: the record lists every delivery; else it counts them, and memory does not
@@ -30,7 +31,8 @@ public final class LiveInspection {
     wrapped = WrappedConnections(unfinished: UnfinishedBytes(limit: options.unfinishedBytes))
     observers = CaptureInspection.observers(options, keepsDeliveries: keepsDeliveries, wrapped)
     observers.watch(patience: patience)
-    unwrapping = UnwrappingSink(options, to: observers, noting: wrapped)
+    connections = LiveConnections(observers, wrapped)
+    unwrapping = UnwrappingSink(options, to: connections, noting: wrapped)
     unwrapping.moreSecrets = moreSecrets
   }
 
@@ -52,7 +54,7 @@ public final class LiveInspection {
       events.append(drop(dropped - packetsDropped, at: now))
       packetsDropped = dropped
     }
-    return events + observers.news(at: now)
+    return events + observers.news(at: now) + connections.news(at: now)
   }
 
   private func drop(_ count: UInt64, at now: Instant) -> LiveEvent {

@@ -26,6 +26,8 @@ public final class CaptureObservers: ConnectionSink {
   private var assigned: [UInt16: Int] = [:]
   private let around: (ConnectionID) -> String?
   private let unfinished: UnfinishedBytes
+  /// How many of the observers are of the catalog; the others come behind.
+  private let catalogCount: Int
 
   /// - Parameters:
   ///   - assigned: names in the catalog, by port: connections that are claimed whatever they look
@@ -42,6 +44,7 @@ public final class CaptureObservers: ConnectionSink {
   ) {
     self.around = around
     self.unfinished = unfinished
+    catalogCount = catalog.count
     let numbers = RecordNumbers(keepsDeliveries: keepsDeliveries, unfinished: unfinished)
     observers = catalog.map { $0.makeObserver(numbers) } + others
     self.assigned = assigned.compactMapValues { name in catalog.firstIndex { $0.name == name } }
@@ -71,6 +74,24 @@ public final class CaptureObservers: ConnectionSink {
     if case .ended = event {
       routes.remove(connection)
       claims.remove(connection)
+    }
+  }
+
+  /// What is made of a connection.
+  public enum Standing: Sendable {
+    case undecided
+    /// A protocol of the catalog reads it.
+    case claimed
+    /// No protocol does.
+    case unclaimed
+  }
+
+  /// - Parameter connection: one that has not ended.
+  public func standing(of connection: ConnectionID) -> Standing {
+    switch routes[connection] {
+    case .claimed(let index): index < catalogCount ? .claimed : .unclaimed
+    case .ignored: .unclaimed
+    case .undecided, nil: .undecided
     }
   }
 

@@ -12,6 +12,7 @@ public enum LiveText {
     let gap = String(repeating: " ", count: max(1, 15 - word.count))
     var parts: [String] = []
     if let session = event.session { parts.append("session \(session.number)") }
+    if let connection = event.connection { parts.append("connection \(connection)") }
     if !event.subscriber.isEmpty { parts.append(event.subscriber) }
     let who = parts.joined(separator: " ")
     let text = who.isEmpty ? event.text : "\(who)  \(event.text)"
@@ -27,6 +28,7 @@ public enum LiveText {
         ("time", InspectionJSON.seconds(since(began, event.moment).count)),
         ("frame", InspectionJSON.frame(event.moment.frame)),
         ("session", event.session.map { .unsigned(UInt64($0.number)) } ?? .null),
+        ("connection", event.connection.map { .unsigned(UInt64($0)) } ?? .null),
         ("subscriber", event.subscriber.isEmpty ? .null : .string(event.subscriber)),
         ("delivery", event.delivery.map { .unsigned(UInt64($0.number)) } ?? .null),
         ("text", .string(event.text)),
@@ -51,6 +53,9 @@ public enum LiveText {
     case .lost: ("LOST", .bad)
     case .zombie: ("ZOMBIE", .bad)
     case .packetsDropped: ("DROPPED", .doubtful)
+    case .connectionOpened: ("opened", nil)
+    case .connectionClosed: ("closed", nil)
+    case .clientSilent: ("SILENT", .doubtful)
     }
   }
 }

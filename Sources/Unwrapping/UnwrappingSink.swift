@@ -62,7 +62,7 @@ public final class UnwrappingSink: ConnectionSink {
     set { tls.moreSecrets = newValue }
   }
 
-  /// Time has passed, and perhaps nothing has come: what waited for secrets for long enough is told.
+  /// Time has passed, and perhaps nothing has come: what waited long enough for secrets is told.
   public func letGo(after now: Instant) { tls.letGo(after: now) }
 
   /// Takes in a key log that came with the capture.

@@ -31,6 +31,17 @@ public final class WrappedConnections {
     byConnection[connection]
   }
 
+  /// What is known by now of a connection that may not have ended.
+  public func current(
+    _ connection: ConnectionID, _ description: ConnectionDescription
+  ) -> WrappedConnection? {
+    if let known = byConnection[connection] { return known }
+    let found = WrappedConnection(
+      id: connection, description: description, tls: tls?.facts(of: connection),
+      webSocket: webSocket?.facts(of: connection))
+    return found.tls != nil || found.webSocket != nil ? found : nil
+  }
+
   /// The connection is inside of a WebSocket, as far as it has been told.
   public func isWebSocket(_ connection: ConnectionID) -> Bool {
     byConnection[connection]?.webSocket != nil || webSocket?.facts(of: connection) != nil
@@ -43,9 +54,6 @@ public final class WrappedConnections {
 
   /// The connection ends: what is around it is known now.
   func note(_ connection: ConnectionID, _ description: ConnectionDescription) {
-    let found = WrappedConnection(
-      id: connection, description: description, tls: tls?.facts(of: connection),
-      webSocket: webSocket?.facts(of: connection))
-    if found.tls != nil || found.webSocket != nil { byConnection[connection] = found }
+    if let found = current(connection, description) { byConnection[connection] = found }
   }
 }

@@ -170,7 +170,8 @@ import Wire
     talk.sink.letGo(after: last + .seconds(1))
     #expect(talk.lines == ["began"])
     talk.sink.letGo(after: last + .seconds(3))
-    #expect(talk.lines.contains("> secured noSecrets") && talk.lines.contains("< secured noSecrets"))
+    #expect(
+      talk.lines.contains("> secured noSecrets") && talk.lines.contains("< secured noSecrets"))
     // Without anybody to ask nothing ever waits.
     let still = Talk(TLSSecrets())
     for (direction, bytes) in Self.conversation(is13: true) { still.send(direction, bytes) }
