@@ -47,10 +47,10 @@ struct ScenarioWriter {
       var line = ""
       for (index, column) in row.columns.enumerated() {
         line += column
-        for _ in 0..<(widths[index] - Self.width(of: column) + 2) { line += " " }
+        line += Self.blanks(widths[index] - Self.width(of: column) + 2)
       }
       line += row.rest
-      while line.last == " " { line.removeLast() }
+      while line.utf8.last == UInt8(ascii: " ") { line.removeLast() }
       return line
     }
     guard rows.contains(where: { $0.note != nil }) else { return bodies }
@@ -62,6 +62,13 @@ struct ScenarioWriter {
         + "# \(note)"
     }
   }
+
+  private static func blanks(_ count: Int) -> String {
+    count < shortBlanks.count ? shortBlanks[count] : String(repeating: " ", count: count)
+  }
+
+  /// Made once: there are dozens in every scenario.
+  private static let shortBlanks = (0..<24).map { String(repeating: " ", count: $0) }
 
   /// Characters; a search writes thousands of scenarios a second, so plain text is not taken apart.
   private static func width(of text: String) -> Int {
@@ -107,9 +114,24 @@ struct ScenarioWriter {
   }
 
   private func source() -> String {
+    if isPlain(scenario.source) { return scenario.source }
     let words = scenario.source.split(separator: " ", omittingEmptySubsequences: false)
     let plain = words.allSatisfy { ScenarioLexer.word(String($0)) == $0 }
     return plain ? scenario.source : ScenarioLexer.word(scenario.source)
+  }
+
+  /// Plain words with a blank between them: nothing that `ScenarioLexer.word` would quote.
+  private func isPlain(_ text: String) -> Bool {
+    var last = UInt8(ascii: " ")
+    for byte in text.utf8 {
+      if byte == UInt8(ascii: " ") || byte == UInt8(ascii: "#") {
+        if last == UInt8(ascii: " ") { return false }
+      } else if byte <= 0x22 || byte >= 0x7f || byte == UInt8(ascii: "\\") {
+        return false
+      }
+      last = byte
+    }
+    return last != UInt8(ascii: " ")
   }
 
   private func path() -> [String] {

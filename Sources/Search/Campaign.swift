@@ -35,6 +35,7 @@ public struct Campaign: Sendable {
   private let moderation: Moderation
   private let given: [Scenario]
   private let workers: [ShardWorker]
+  private var price = Price()
 
   /// - Parameter scenarios: what to begin with, at least one; all of this protocol, each naming
   ///   machines that it has.
@@ -109,10 +110,13 @@ public struct Campaign: Sendable {
   public mutating func runEpoch() async -> EpochReport {
     let number = epoch + 1
     let orders = orders(epoch: number)
-    let ground = ground(epoch: number)
-    let reports = await Self.run(orders, on: ground, workers: workers)
+    // The ground ends with the shards: who adds to a corpus that somebody else has copies it.
+    let reports = await Self.run(orders, on: ground(epoch: number), workers: workers)
     let findingsBefore = findings.count
     let entriesBefore = corpus.entries.count
+    price.adjust(
+      to: reports.reduce(0) { $0 + $1.cost },
+      of: reports.reduce(0) { $0 + UInt64($1.executions) })
     for report in reports { merge(report, epoch: number, keeping: true) }
     epoch = number
     return finish(epoch: number, findingsBefore: findingsBefore, entriesBefore: entriesBefore)
@@ -138,7 +142,7 @@ public struct Campaign: Sendable {
 
   private func ground(epoch: Int) -> EpochGround {
     var corpus = corpus
-    corpus.energize(by: map)
+    corpus.energize(by: map, price: price)
     return EpochGround(
       epoch: epoch, seed: settings.seed, corpus: corpus, map: map,
       found: findings.map(\.signature), moderation: moderation)

@@ -27,11 +27,15 @@ public struct NoveltyMap: Sendable {
 
 /// Counts the features of the runs of one shard, on top of a map that does not change meanwhile.
 struct NoveltyCounter {
-  /// Runs of this shard that showed a feature.
-  private var counts: [UInt32] = Array(repeating: 0, count: NoveltyMap.slots)
-  /// The run that counted a slot last, so that a run counts each once.
-  private var stamps: [UInt32] = Array(repeating: 0, count: NoveltyMap.slots)
-  private var stamp: UInt32 = 0
+  /// For each slot the run that showed it last, so that a run counts once, and behind it how many
+  /// runs of this shard did: side by side, because most slots are nowhere near a cache.
+  private var seen: [Seen] = Array(repeating: Seen(), count: NoveltyMap.slots)
+  private var stamp: UInt16 = 0
+  private struct Seen: BitwiseCopyable {
+    var stamp: UInt16 = 0
+    /// Stays at the maximum.
+    var count: UInt16 = 0
+  }
   /// Slots with a count, in the order of their first appearance.
   private(set) var touched: [UInt16] = []
   /// Slots that were new in the last run.
@@ -39,18 +43,18 @@ struct NoveltyCounter {
 
   /// Forgets the shard, keeps the memory.
   mutating func clear() {
-    for slot in touched { counts[Int(slot)] = 0 }
+    for slot in touched { seen[Int(slot)].count = 0 }
     touched.removeAll(keepingCapacity: true)
     fresh.removeAll(keepingCapacity: true)
   }
 
-  func count(of slot: UInt16) -> UInt32 { counts[Int(slot)] }
+  func count(of slot: UInt16) -> UInt32 { UInt32(seen[Int(slot)].count) }
 
   mutating func beginRun() {
     stamp &+= 1
     fresh.removeAll(keepingCapacity: true)
     if stamp == 0 {
-      for index in stamps.indices { stamps[index] = 0 }
+      for index in seen.indices { seen[index].stamp = 0 }
       stamp = 1
     }
   }
@@ -58,13 +62,13 @@ struct NoveltyCounter {
   @inline(__always)
   mutating func see(_ feature: UInt32, on map: borrowing NoveltyMap) {
     let slot = UInt16(truncatingIfNeeded: (feature &* 0x9e37_79b1) >> 16)
-    guard stamps[Int(slot)] != stamp else { return }
-    stamps[Int(slot)] = stamp
-    if counts[Int(slot)] == 0 {
+    let last = seen[Int(slot)]
+    guard last.stamp != stamp else { return }
+    if last.count == 0 {
       touched.append(slot)
       if !map.isKnown(slot) { fresh.append(slot) }
     }
-    counts[Int(slot)] &+= 1
+    seen[Int(slot)] = Seen(stamp: stamp, count: last.count == .max ? .max : last.count &+ 1)
   }
 
   mutating func see(_ bench: any Bench, on map: borrowing NoveltyMap) {

@@ -34,6 +34,8 @@ struct ShardReport: Sendable {
   var number: Int
   var executions = 0
   var events: UInt64 = 0
+  /// What runs cost together, relative to the yardsticks of their parents (`Price.unit`).
+  var cost: UInt64 = 0
   var inconclusive = 0
   var discoveries: [Discovery] = []
   var findings: [Finding] = []
@@ -73,21 +75,18 @@ actor ShardWorker {
     let swarm = Swarm(mutators: mutators.count, using: &random)
     var local = LocalHints()
     var parent = 0
-    var hints = AnchorHints()
+    var known = MutationGround(
+      hints: AnchorHints(), disabledFaults: swarm.faults, moderation: ground.moderation)
     for execution in 0..<order.executions {
       // A few in a row from one parent: a bench that need not be set up anew is faster.
       if execution % Self.litter == 0 {
         parent = ground.corpus.draw(using: &random)
-        hints = local.hints(of: parent, ground.corpus) { self.hints(of: $0) }
+        known.hints = local.hints(of: parent, ground.corpus) { self.hints(of: $0) }
       }
       let partner = ground.corpus.draw(using: &random)
+      known.partner = ground.corpus.entries[partner].scenario.faults
       var scenario = ground.corpus.entries[parent].scenario
-      let used = mutate(
-        &scenario,
-        on: MutationGround(
-          hints: hints, partner: ground.corpus.entries[partner].scenario.faults,
-          disabledFaults: swarm.faults, moderation: ground.moderation),
-        swarm: swarm, &random, &report)
+      let used = mutate(&scenario, on: known, swarm: swarm, &random, &report)
       judge(
         scenario, used, parent: parent, on: ground,
         execution: order.firstExecution + UInt64(execution), &report)
@@ -123,7 +122,7 @@ actor ShardWorker {
 
   /// - Returns: the mutators that changed something, as bits.
   private func mutate(
-    _ scenario: inout Scenario, on ground: MutationGround, swarm: Swarm,
+    _ scenario: inout Scenario, on ground: borrowing MutationGround, swarm: Swarm,
     _ random: inout SeededRandom, _ report: inout ShardReport
   ) -> UInt64 {
     var used: UInt64 = 0
@@ -162,6 +161,10 @@ actor ShardWorker {
     guard let judge = bench(for: scenario) else { return }
     let verdict = judge.judge(scenario)
     report.events += UInt64(judge.summary.events)
+    if let parent {
+      let yardstick = UInt64(max(16, ground.corpus.entries[parent].yardstick))
+      report.cost += UInt64(judge.summary.events) * Price.unit / yardstick
+    }
     if verdict == .inconclusive { report.inconclusive += 1 }
     counter.see(judge.bench, on: ground.map)
     if !counter.fresh.isEmpty {
@@ -198,6 +201,7 @@ actor ShardWorker {
     }
     guard let judge = BenchJudge(for: scenario, subject: subject) else { return nil }
     judge.options.eventLimit = Campaign.eventLimit
+    judge.options.describing = false
     judges.append((scenario.client, scenario.server, judge))
     return judge
   }

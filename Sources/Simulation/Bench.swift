@@ -25,6 +25,8 @@ public struct RunOptions: Hashable, Sendable, BitwiseCopyable {
   public var calm = true
   /// Record every event for reports (`Bench.trace`).
   public var tracing = false
+  /// Say in the trace what messages are; a search looks at their kinds only.
+  public var describing = true
   /// A run that needs more is inconclusive.
   public var eventLimit: UInt32 = 200_000
   /// Without a calm: stop here.

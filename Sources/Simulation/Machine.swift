@@ -143,7 +143,7 @@ public struct Effects<Message: WireMessage>: ~Copyable {
 
   @inlinable public var count: Int { used }
 
-  @inlinable public mutating func append(_ effect: Effect<Message>) {
+  @inlinable @inline(__always) public mutating func append(_ effect: Effect<Message>) {
     if used == list.count { grow() }
     list[used] = effect
     used &+= 1
@@ -153,7 +153,7 @@ public struct Effects<Message: WireMessage>: ~Copyable {
     for _ in 0..<list.count { list.append(.open) }
   }
 
-  @inlinable public mutating func send(_ message: Message, on link: LinkID) {
+  @inlinable @inline(__always) public mutating func send(_ message: Message, on link: LinkID) {
     append(.send(message, link))
   }
   @inlinable public mutating func setTimer(_ timer: TimerID, after delay: Nanoseconds) {

@@ -21,14 +21,17 @@ extension Nanoseconds: CustomStringConvertible {
     let whole = count / unit
     var rest = count % unit
     guard rest > 0 else { return "\(whole)" }
-    var digits = ""
-    var scale = unit
-    while rest > 0 {
+    var scale = unit / 10
+    while rest % 10 == 0 {
+      rest /= 10
       scale /= 10
-      digits += String(rest / scale)
-      rest %= scale
     }
-    return "\(whole).\(digits)"
+    var text = "\(whole)."
+    while rest < scale {
+      text += "0"
+      scale /= 10
+    }
+    return text + String(rest)
   }
 
   /// Reads what `description` writes; `nil` for anything else, a missing unit included.

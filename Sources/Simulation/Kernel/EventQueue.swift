@@ -60,9 +60,12 @@ struct Event<Message: WireMessage>: BitwiseCopyable {
   }
 }
 
-/// Events by time, then by order of insertion: a binary heap of 16-byte slots beside their events.
+/// Events by time, then by order of insertion: 16-byte slots in order, the next one last, beside
+/// their events.
 ///
-/// The order of insertion is what makes equal times deterministic.
+/// A run has a dozen events under way, and what is pushed mostly comes soon, so a new slot goes
+/// past a few others; a heap would do more, and less predictably. The order of insertion is what
+/// makes equal times deterministic.
 @frozen
 @usableFromInline
 struct EventQueue<Message: WireMessage>: ~Copyable {
@@ -78,14 +81,14 @@ struct EventQueue<Message: WireMessage>: ~Copyable {
       self.event = event
     }
 
-    @inlinable func precedes(_ other: Slot) -> Bool {
+    @inlinable @inline(__always) func precedes(_ other: Slot) -> Bool {
       time < other.time || (time == other.time && order < other.order)
     }
   }
 
   // All three are as long as the capacity; what is in use is counted. Nothing is appended and
   // nothing removed, which would cost a call each.
-  @usableFromInline var heap: UniqueArray<Slot>
+  @usableFromInline var line: UniqueArray<Slot>
   @usableFromInline var events: UniqueArray<Event<Message>>
   /// Places in `events`, those in use first.
   @usableFromInline var places: UniqueArray<UInt32>
@@ -95,19 +98,19 @@ struct EventQueue<Message: WireMessage>: ~Copyable {
   @usableFromInline var nextOrder: UInt32 = 0
 
   @inlinable init() {
-    heap = UniqueArray()
+    line = UniqueArray()
     events = UniqueArray()
     places = UniqueArray()
     grow(to: 256)
   }
 
   @inlinable @inline(never) mutating func grow(to capacity: Int) {
-    heap.reserveCapacity(capacity)
+    line.reserveCapacity(capacity)
     events.reserveCapacity(capacity)
     places.reserveCapacity(capacity)
-    while heap.count < capacity {
-      places.append(UInt32(truncatingIfNeeded: heap.count))
-      heap.append(Slot(time: 0, order: 0, event: 0))
+    while line.count < capacity {
+      places.append(UInt32(truncatingIfNeeded: line.count))
+      line.append(Slot(time: 0, order: 0, event: 0))
       events.append(Event(.connected, device: .server))
     }
   }
@@ -121,19 +124,24 @@ struct EventQueue<Message: WireMessage>: ~Copyable {
 
   /// Time of the next event; `.never` when there is none.
   @inlinable @inline(__always) var nextTime: Instant {
-    count == 0 ? .never : Instant(nanoseconds: heap[0].time)
+    count == 0 ? .never : Instant(nanoseconds: line[count &- 1].time)
   }
 
   /// Lets what waits for ever (inputs of a sleeping node) happen now, in its order.
   @inlinable mutating func release(at time: Instant) {
-    var index = 0
-    while index < count {
-      if heap[index].time == .max {
-        var slot = heap[index]
-        slot.time = time.nanoseconds
-        rise(slot, from: index)
+    // They come first, being the last; whatever else there is comes at `time` or later.
+    var waiting = 0
+    while waiting < count, line[waiting].time == .max { waiting &+= 1 }
+    while waiting > 0 {
+      waiting &-= 1
+      var slot = line[waiting]
+      slot.time = time.nanoseconds
+      var index = waiting
+      while index &+ 1 < count, slot.precedes(line[index &+ 1]) {
+        line[index] = line[index &+ 1]
+        index &+= 1
       }
-      index &+= 1
+      line[index] = slot
     }
   }
 
@@ -148,43 +156,32 @@ struct EventQueue<Message: WireMessage>: ~Copyable {
     return nextOrder
   }
 
-  @inlinable mutating func push(_ event: Event<Message>, at time: Instant, order: UInt32) {
-    if count == heap.count { grow(to: count * 2) }
+  /// Inlined so that an event is made in its place, not made, waited for and copied.
+  @inlinable @inline(__always)
+  mutating func push(_ event: Event<Message>, at time: Instant, order: UInt32) {
+    if count == line.count { grow(to: count * 2) }
     let place = places[count]
     events[Int(place)] = event
-    count &+= 1
-    if count > used { used = count }
-    rise(Slot(time: time.nanoseconds, order: order, event: place), from: count &- 1)
+    insert(Slot(time: time.nanoseconds, order: order, event: place))
   }
 
-  @inlinable @inline(__always) mutating func rise(_ slot: Slot, from index: Int) {
-    var child = index
-    while child > 0 {
-      let parent = (child &- 1) >> 1
-      let above = heap[parent]
-      guard slot.precedes(above) else { break }
-      heap[child] = above
-      child = parent
+  @inlinable @inline(never) mutating func insert(_ slot: Slot) {
+    var index = count
+    while index > 0 {
+      let next = line[index &- 1]
+      guard next.precedes(slot) else { break }
+      line[index] = next
+      index &-= 1
     }
-    heap[child] = slot
+    line[index] = slot
+    count &+= 1
+    if count > used { used = count }
   }
 
   @inlinable mutating func pop() -> Event<Message> {
-    let first = heap[0]
     count &-= 1
-    let last = heap[count]
-    var parent = 0
-    while true {
-      var child = 2 &* parent &+ 1
-      guard child < count else { break }
-      if child &+ 1 < count, heap[child &+ 1].precedes(heap[child]) { child &+= 1 }
-      let below = heap[child]
-      guard below.precedes(last) else { break }
-      heap[parent] = below
-      parent = child
-    }
-    heap[parent] = last
-    places[count] = first.event
-    return events[Int(first.event)]
+    let place = line[count].event
+    places[count] = place
+    return events[Int(place)]
   }
 }

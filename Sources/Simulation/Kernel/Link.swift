@@ -126,6 +126,8 @@ struct Node: ~Copyable {
   /// The machine's deadline, and the time of the queued event, by timer.
   @usableFromInline var deadlines = UniqueArray<Instant>(minimumCapacity: 8)
   @usableFromInline var queued = UniqueArray<Instant>(minimumCapacity: 8)
+  /// Timers beyond were never set since `reset`: a run with a storm must not make all others dear.
+  @usableFromInline var usedTimers = 0
 
   @inlinable init() {}
 
@@ -142,10 +144,11 @@ struct Node: ~Copyable {
     floor = .start
     skewForward = .zero
     skewBackward = .zero
-    for slot in deadlines.indices {
+    for slot in 0..<usedTimers {
       deadlines[slot] = .never
       queued[slot] = .never
     }
+    usedTimers = 0
   }
 
   /// How long it has been paused in all so far.
@@ -165,6 +168,7 @@ struct Node: ~Copyable {
 
   @inlinable @inline(__always) mutating func reach(_ slot: Int) {
     if deadlines.count <= slot { grow(to: slot) }
+    if usedTimers <= slot { usedTimers = slot &+ 1 }
   }
 
   @inlinable @inline(never) mutating func grow(to slot: Int) {
@@ -187,7 +191,7 @@ struct Node: ~Copyable {
   }
 
   @inlinable mutating func cancelAllTimers() {
-    for index in deadlines.indices { deadlines[index] = .never }
+    for index in 0..<usedTimers { deadlines[index] = .never }
   }
 }
 

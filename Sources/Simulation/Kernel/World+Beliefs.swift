@@ -94,10 +94,27 @@ extension World {
       if links[at].toServer.deadFrom <= now { view |= 16 }
       if links[at].toClient.floor > now { view |= 32 }
     }
-    if lifetimes[index] != .forever, devices[index].credentialExpires <= trueWall() { view |= 64 }
+    if hasCredentials, lifetimes[index] != .forever,
+      devices[index].credentialExpires <= trueWall()
+    {
+      view |= 64
+    }
     var key = UInt32(client) &* 0x85eb_ca6b ^ UInt32(server) &* 0xc2b2_ae35
     key = (key ^ view &* 0x27d4_eb2f) &* 0x9e37_79b1
-    if let edge = Self.pass(&devices[index], to: key) { record.edges.append(edge) }
+    if let edge = Self.pass(&devices[index], to: key) { note(edge: edge) }
+  }
+
+  /// Overwriting is cheaper than appending.
+  @inlinable @inline(__always)
+  mutating func note(edge: UInt32) {
+    if edgeCount == edges.count { growEdges() }
+    edges[edgeCount] = edge
+    edgeCount &+= 1
+  }
+
+  @inlinable @inline(never)
+  mutating func growEdges() {
+    for _ in 0..<max(1024, edges.count) { edges.append(0) }
   }
 
   @inlinable @inline(__always)
@@ -277,10 +294,10 @@ extension World {
     _ what: TraceEntry.What, device: NodeID, link: LinkID?, message: Message? = nil,
     publication: UInt16 = 0
   ) {
+    let text = describing ? message.map { Model.describe($0, in: scenario) } ?? "" : ""
     record.trace.append(
       TraceEntry(
         time: now, device: device, link: link, what: what,
-        publication: message?.publication ?? publication,
-        text: message.map { Model.describe($0, in: scenario) } ?? "", kind: message?.kind ?? 0))
+        publication: message?.publication ?? publication, text: text, kind: message?.kind ?? 0))
   }
 }

@@ -9,14 +9,17 @@ extension World {
   mutating func armFaults() {
     armed.removeAll(keepingCapacity: true)
     hasMessageAnchors = false
+    anchoredKinds = (0, 0)
     hasStateAnchors = false
     disturbedUntil = .start
     for (position, fault) in scenario.faults.enumerated() {
       switch fault.anchor {
       case .at(let time):
         disturbedUntil = max(disturbedUntil, time)
-      case .message:
+      case .message(let sender, let kind, _):
         hasMessageAnchors = true
+        let bit: UInt32 = 1 << UInt32(kind & 31)
+        if sender == .client { anchoredKinds.client |= bit } else { anchoredKinds.server |= bit }
       case .state:
         hasStateAnchors = true
       }
@@ -53,6 +56,8 @@ extension World {
     written[base] &+= 1
     let slot = base &+ Int(message.kind & 31)
     if slot != base { written[slot] &+= 1 }
+    let anchored = side == .client ? anchoredKinds.client : anchoredKinds.server
+    guard anchored & (1 | 1 << UInt32(message.kind & 31)) != 0 else { return whole }
     var index = 0
     while index < armed.count {
       let candidate = armed[index]

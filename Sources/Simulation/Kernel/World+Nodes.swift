@@ -179,10 +179,10 @@ extension World {
     for index in devices.indices { bringBack(index) }
   }
 
-  /// Nothing is left that the rest of the calm could bring to light: every delivery is settled,
-  /// nothing more will be owed, both ends of every connection believe the same, and everybody who
-  /// wants a connection has one. Only keep-alives would follow. Never with credentials: their
-  /// expiry is still to come.
+  /// Nothing is left that the rest of the calm could bring to light: every delivery is settled, as
+  /// far as it can be, nothing more will be owed, both ends of every connection believe the same,
+  /// and everybody who wants a connection has one. Only keep-alives would follow. Never with
+  /// credentials: their expiry is still to come.
   @inlinable @inline(__always)
   mutating func hasSettled(since calmBegan: Instant, until next: Instant) -> Bool {
     guard !hasCredentials, next - calmBegan > path.rtt * 8 + .seconds(2) else { return false }
@@ -196,7 +196,9 @@ extension World {
     }
     for index in record.ledger.deliveries.indices {
       let row = record.ledger.deliveries[index]
-      if row.quality > 0, row.facts.isDisjoint(with: DeliveryFacts.excused.union(.settled)) {
+      if row.quality > 0, row.facts.isDisjoint(with: DeliveryFacts.excused.union(.settled)),
+        !isAsSettledAsCanBe(row)
+      {
         return false
       }
     }
@@ -214,6 +216,18 @@ extension World {
       }
     }
     return true
+  }
+
+  /// The receiver has it and has said so, and the one that is to learn or to forget of it is a
+  /// device that stays offline: only a connection could change that.
+  @inlinable
+  mutating func isAsSettledAsCanBe(_ row: DeliveryRow) -> Bool {
+    let device = row.receiver.isServer ? row.sender : row.receiver
+    guard row.facts.isSuperset(of: [.acknowledged, .handedOver]), !device.isServer,
+      device.device < devices.count, !devices[device.device].wants
+    else { return false }
+    let link = devices[device.device].link
+    return link.index == .max || links[Int(link.index)].client == .closed
   }
 
   @inlinable

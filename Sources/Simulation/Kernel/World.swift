@@ -47,11 +47,18 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
   @usableFromInline var disturbedUntil = Instant.start
   @usableFromInline var inCalm = false
   @usableFromInline var hasMessageAnchors = false
+  /// Kinds of messages that some fault is anchored at, as bits by sender; bit 0: any.
+  @usableFromInline var anchoredKinds: (client: UInt32, server: UInt32) = (0, 0)
   @usableFromInline var hasStateAnchors = false
   @usableFromInline var tracing = false
+  @usableFromInline var describing = false
   @usableFromInline var slack = Nanoseconds.zero
   @usableFromInline var extraPublications: UInt16 = 0
   @usableFromInline var record = RunRecord()
+  /// The first `edgeCount` become `record.edges` at the end: appending to an array asks each time
+  /// who else has it.
+  @usableFromInline var edges = UniqueArray<UInt32>(repeating: 0, count: 1024)
+  @usableFromInline var edgeCount = 0
 
   /// A fault that has not struck yet.
   @frozen
@@ -142,7 +149,9 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
     }
     self.scenario = scenario
     tracing = options.tracing
+    describing = options.describing
     record.clear()
+    edgeCount = 0
     queue.clear()
     links.removeAll(keepingCapacity: true)
     losses.removeAll(keepingCapacity: true)
@@ -249,6 +258,16 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
       if held { record.ledger.deliveries[index].facts.insert(.held) }
     }
     for index in devices.indices { finishRow(of: index) }
+    Self.copy(edgeCount, edges, to: &record)
+  }
+
+  @inlinable
+  static func copy(
+    _ count: Int, _ edges: borrowing UniqueArray<UInt32>, to record: inout RunRecord
+  ) {
+    unsafe edges.span.extracting(0..<count).withUnsafeBufferPointer {
+      unsafe record.edges.append(contentsOf: $0)
+    }
   }
 
   @inlinable

@@ -34,18 +34,8 @@ extension MQTTWitness {
     let slot = slot(
       for: message.publication, sender: .server, topic: message.topic, quality: message.quality)
     let row = row(slot: slot, identity: identity, quality: message.quality, at: now, &ledger)
-    if message.quality > 0 {
-      fly(message, on: link, row: row, at: now, &ledger)
-      // What was sent with a packet identifier is an obligation, whatever led to it.
-      ledger.deliveries[row].facts.insert(.owed)
-      ledger.deliveries[row].quality = max(ledger.deliveries[row].quality, message.quality)
-    }
-    // A retained message is sent again for every subscribe (MQTT-3.3.1-9), at whatever quality.
-    if message.flags.contains(.retain) { ledger.deliveries[row].facts.insert(.repeatAllowed) }
-    // A copy with QoS 0 says nothing about the delivery that is owed.
-    if message.quality == 0, ledger.deliveries[row].quality > 0 { return }
-    mark(row, .sent, step: .sent, at: now, &ledger)
-    if ledger.deliveries[row].sends < 255 { ledger.deliveries[row].sends &+= 1 }
+    if message.quality > 0 { fly(message, on: link, row: row, at: now, &ledger) }
+    ledger.deliveries[row].markPublish(message, at: now)
   }
 
   private mutating func fly(
@@ -99,11 +89,7 @@ extension MQTTWitness {
         continue
       }
       let row = row(slot: slot, identity: identity, quality: quality, at: now, &ledger)
-      if ledger.deliveries[row].lastStep == .submitted {
-        ledger.deliveries[row].lastStep = .accepted
-      }
-      ledger.deliveries[row].facts.formUnion([.accepted, .owed])
-      ledger.deliveries[row].acceptedAt = min(ledger.deliveries[row].acceptedAt, now)
+      ledger.deliveries[row].markAccepted(at: now)
       notes[row].deadline = publication.deadline
     }
   }
@@ -226,10 +212,7 @@ extension MQTTWitness {
       for: message.publication, sender: NodeID(device: Int(device)), topic: message.topic,
       quality: message.quality)
     let row = Int(publications[slot].upRow)
-    if row >= 0 {
-      mark(row, .sent, step: .sent, at: now, &ledger)
-      if ledger.deliveries[row].sends < 255 { ledger.deliveries[row].sends &+= 1 }
-    }
+    if row >= 0 { ledger.deliveries[row].markSent(at: now) }
     guard message.quality > 0 else { return }
     let flight = Flight(
       owner: device, packet: message.packet, publication: message.publication,

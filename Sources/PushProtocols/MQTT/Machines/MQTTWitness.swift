@@ -286,7 +286,8 @@ public struct MQTTWitness: Witness {
   private mutating func reach(_ link: LinkID, _ device: NodeID) {
     let index = Int(link.index)
     while links.count <= index { links.append(LinkView()) }
-    guard !device.isServer else { return }
+    // A write asks whether somebody else has the array; this is called at every sighting.
+    guard !device.isServer, Int(links[index].device) != device.device else { return }
     links[index].device = UInt16(truncatingIfNeeded: device.device)
     links[index].identity = identities[device.device]
   }
@@ -360,9 +361,7 @@ public struct MQTTWitness: Witness {
     _ row: Int, _ facts: DeliveryFacts, step: DeliveryStep, at now: Instant,
     _ ledger: inout Ledger
   ) {
-    ledger.deliveries[row].facts.formUnion(facts)
-    ledger.deliveries[row].lastStep = step
-    ledger.deliveries[row].lastAt = now
+    ledger.deliveries[row].mark(facts, step: step, at: now)
   }
 
   func flight(_ packet: UInt16, owner: UInt16, in flights: [Flight]) -> Int? {
@@ -385,5 +384,44 @@ public struct MQTTWitness: Witness {
       index &-= 1
       if flights[index].owner == owner { remove(index, from: &flights) }
     }
+  }
+}
+
+extension DeliveryRow {
+  // One access to the ledger for each: an array asks at each whether somebody else has it.
+
+  @inline(__always)
+  mutating func mark(_ facts: DeliveryFacts, step: DeliveryStep, at now: Instant) {
+    self.facts.formUnion(facts)
+    lastStep = step
+    lastAt = now
+  }
+
+  @inline(__always)
+  mutating func markSent(at now: Instant) {
+    mark(.sent, step: .sent, at: now)
+    if sends < 255 { sends &+= 1 }
+  }
+
+  @inline(__always)
+  mutating func markAccepted(at now: Instant) {
+    if lastStep == .submitted { lastStep = .accepted }
+    facts.formUnion([.accepted, .owed])
+    acceptedAt = min(acceptedAt, now)
+  }
+
+  /// PUBLISH on its way down. What was sent with a packet identifier is an obligation, whatever led
+  /// to it.
+  @inline(__always)
+  mutating func markPublish(_ message: MQTTMessage, at now: Instant) {
+    if message.quality > 0 {
+      facts.insert(.owed)
+      quality = max(quality, message.quality)
+    }
+    // A retained message is sent again for every subscribe (MQTT-3.3.1-9), at whatever quality.
+    if message.flags.contains(.retain) { facts.insert(.repeatAllowed) }
+    // A copy with QoS 0 says nothing about the delivery that is owed.
+    if message.quality == 0, quality > 0 { return }
+    markSent(at: now)
   }
 }

@@ -44,6 +44,31 @@ import Timeline
     }
   }
 
+  @Test func `what only a device that stays offline could learn prolongs no calm`() throws {
+    let bench = try bench("mqtt.client@good", "mqtt.broker@good")
+    var scenario = Scenario(model: "mqtt", client: "mqtt.client@good", server: "mqtt.broker@good")
+    scenario.topics = ["t"]
+    scenario.devices = [Device(name: "pub", identity: "pub")]
+    let pub = NodeID(device: 0)
+    let submission = Submission(publication: 1, topic: 0, quality: 1)
+    let time = Instant.start + .seconds(1)
+    scenario.steps = [
+      Step(.start, pub, .connect), Step(time, pub, .submit(submission)),
+      // PUBACK is on its way.
+      Step(time + .milliseconds(30), pub, .disconnect),
+    ]
+    let summary = bench.run(scenario, options: RunOptions())
+    #expect(bench.ledger.calmReached)
+    #expect(bench.ledger.deliveries[0].facts.contains(.acknowledged))
+    #expect(!bench.ledger.deliveries[0].facts.contains(.settled))
+    #expect(summary.ended < summary.calmBegan + .seconds(20))
+    // One that wants to come back would still show whether it does.
+    scenario.steps.append(Step(time + .seconds(1), pub, .connect))
+    scenario.faults = [Fault(.refuse(for: .minutes(1)), node: pub, .at(time + .milliseconds(500)))]
+    _ = bench.run(scenario, options: RunOptions())
+    #expect(bench.ledger.deliveries[0].facts.contains(.settled))
+  }
+
   @Test func `the good machines hold under random faults`() throws {
     let bench = try bench("mqtt.client@good", "mqtt.broker@good")
     var random = SeededRandom(seed: 2026)
