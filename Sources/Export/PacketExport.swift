@@ -130,7 +130,7 @@ private struct Choice {
   private func read(_ onlooker: @escaping (CapturedPacket) -> Void) throws(ExportError) {
     let file: CaptureFile
     do {
-      file = try CaptureFile(path: path, filter: options.filter, notice: options.notice)
+      file = try CaptureFile(path: path, filter: options.filter)
     } catch {
       throw .inspection(.capture(error))
     }

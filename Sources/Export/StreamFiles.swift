@@ -109,7 +109,13 @@ final class StreamFiles {
 
   /// All streams, in the order of their connections. The capture is over.
   func conclude() throws(OutputError) -> [StreamRecord] {
-    if let failure { throw failure }
+    if let failure {
+      // Half of the streams, or half a stream, would be taken for all.
+      for stream in finished + open.values.map(\.record) {
+        if let file = stream.file { FileOutput.remove(folder + "/" + file) }
+      }
+      throw failure
+    }
     precondition(open.isEmpty, "a connection was not told to have ended")
     return finished.sorted { ($0.connection, $0.order) < ($1.connection, $1.order) }
   }
@@ -135,6 +141,7 @@ final class StreamFiles {
     } catch {
       failure = error
     }
+    // Named even if it failed: it may be there.
     open.values[index].record.file = name
     waitingBytes -= open.values[index].waiting.count
     open.values[index].waiting = []

@@ -128,7 +128,16 @@ public enum CaptureInspection {
     capture.unrecognised = unrecognised
     capture.warnings += wrapped.unfinished.warnings
     var inspection = InspectionRecord(capture: capture, observation: observation)
-    inspection.connections = wrapped.all.map { ConnectionRecord($0) }
+    let read = Set(observation.sessions.map(\.connection))
+    inspection.connections = wrapped.all.map {
+      var record = ConnectionRecord($0)
+      // Content was read, and has decided.
+      if read.contains(record.connection) {
+        record.speaks = ""
+        record.recognisedBy = ""
+      }
+      return record
+    }
     return inspection
   }
 }

@@ -133,7 +133,7 @@ final class LiveConnections: ConnectionSink {
       return "WebSocket\(path)\(chosen)" + (record.tls == nil ? "" : " in \(version)\(name)")
     }
     guard !record.problem.isEmpty else { return nil }
-    let offered = record.tls?.chosenProtocol.map { " (\($0))" } ?? ""
-    return "\(version)\(name)\(offered), not decrypted: \(record.problem)"
+    let speaks = record.speaks.isEmpty ? "" : ", \(record.speaks) by \(record.recognisedBy)"
+    return "\(version)\(name)\(speaks), not decrypted: \(record.problem)"
   }
 }

@@ -22,6 +22,10 @@ extension ConnectionRecord {
       problem = (isClient ? "from the client, " : "from the server, ") + first
     }
     obstacle = wrapped.secrecy?.rawValue ?? ""
+    if let spoken = SpokenProtocol(facts) {
+      speaks = spoken.name
+      recognisedBy = spoken.reason
+    }
     hint = wrapped.secrecy?.hint ?? ""
   }
 }

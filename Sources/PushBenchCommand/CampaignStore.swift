@@ -17,17 +17,16 @@ struct CampaignStore {
   /// No line of a scenario looks like this.
   private static let separator = "=====\n"
 
-  func begin(resuming: Bool) throws {
-    try FileManager.default.createDirectory(
-      atPath: campaignDirectory, withIntermediateDirectories: true)
+  func begin(resuming: Bool) throws(OutputError) {
+    try WholeFile.makeFolder(campaignDirectory)
     if !resuming {
-      try Data().write(to: URL(fileURLWithPath: corpusFile))
-      try Data("0\n".utf8).write(to: URL(fileURLWithPath: epochFile))
+      try WholeFile.write("", to: corpusFile)
+      try WholeFile.write("0\n", to: epochFile)
     }
   }
 
   /// - Returns: the file's path.
-  func write(_ finding: Finding, _ subject: ProtocolUnderTest) throws -> String {
+  func write(_ finding: Finding, _ subject: ProtocolUnderTest) throws(OutputError) -> String {
     var notes = ScenarioNotes()
     let story = ScenarioCheck(finding.scenario, subject: subject)?.stories.first ?? ""
     notes.header = [story, "`pushbench minimize` makes it small."]
@@ -40,23 +39,21 @@ struct CampaignStore {
       number += 1
       path = "\(directory)/\(finding.name)-\(number).scenario"
     }
-    try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+    try WholeFile.write(text, to: path)
     return path
   }
 
-  func append(_ report: Campaign.EpochReport, _ subject: ProtocolUnderTest) throws {
+  func append(_ report: Campaign.EpochReport, _ subject: ProtocolUnderTest) throws(OutputError) {
     if !report.discoveries.isEmpty {
-      let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: corpusFile))
-      defer { try? handle.close() }
-      try handle.seekToEnd()
+      var file = try FileOutput(appendingTo: corpusFile)
       var text = ""
       for scenario in report.discoveries {
         text += ScenarioScript.write(scenario, for: subject) + Self.separator
       }
-      try handle.write(contentsOf: Data(text.utf8))
+      try file.write(Array(text.utf8))
+      try file.flush()
     }
-    try Data("\(report.epoch)\n".utf8).write(
-      to: URL(fileURLWithPath: epochFile), options: .atomic)
+    try WholeFile.write("\(report.epoch)\n", to: epochFile)
   }
 
   var savedEpoch: Int {

@@ -84,12 +84,7 @@ struct ExtractCommand: ParsableCommand {
 
   private func extractScenarios(_ options: CaptureOptions, to output: String) throws -> Int32 {
     let folder = URL(fileURLWithPath: output, isDirectory: true)
-    do {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    } catch {
-      fail("\(output): can't be made: \(error.localizedDescription)")
-      throw ExitCode(73)
-    }
+    try CommandFailure.output { () throws(OutputError) in try WholeFile.makeFolder(output) }
     var worst: Int32 = 0
     var taken: Set<String> = []
     for path in captures { worst = max(worst, extract(path, options, to: folder, &taken)) }
@@ -124,12 +119,12 @@ struct ExtractCommand: ParsableCommand {
 
   private func write(_ text: String, _ name: String, _ folder: URL) -> Bool {
     let url = folder.appendingPathComponent(name)
-    do {
-      try Data(text.utf8).write(to: url, options: .atomic)
+    do throws(OutputError) {
+      try WholeFile.write(text, to: url.path)
       Terminal.print(url.path)
       return true
     } catch {
-      fail("\(url.path): can't be written: \(error.localizedDescription)")
+      fail("\(error). \(error.remedy)")
       return false
     }
   }

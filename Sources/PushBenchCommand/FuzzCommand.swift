@@ -125,7 +125,9 @@ struct FuzzCommand: AsyncParsableCommand {
     try watcher.begin(resuming: resume)
     await campaign.run { watcher.watch($0) }
     watcher.end(campaign)
-    if let failure = watcher.failure { throw CommandFailure.exit(failure, code: 70) }
+    if let failure = watcher.failure {
+      try CommandFailure.output { () throws(OutputError) in throw failure }
+    }
     switch format {
     case .text:
       Terminal.write(
@@ -155,7 +157,7 @@ private struct FuzzWatcher {
   private var progress: TerminalProgress
   /// Of the findings, in their order.
   private(set) var files: [String?] = []
-  private(set) var failure: String?
+  private(set) var failure: OutputError?
 
   init(
     subject: ProtocolUnderTest, store: CampaignStore, limit: Nanoseconds?, executions: UInt64?,
@@ -175,8 +177,8 @@ private struct FuzzWatcher {
   }
 
   mutating func begin(resuming: Bool) throws {
-    do { try store.begin(resuming: resuming) } catch {
-      throw CommandFailure.exit("\(store.directory): \(error.localizedDescription)", code: 66)
+    try CommandFailure.output { () throws(OutputError) in
+      try store.begin(resuming: resuming)
     }
   }
 
@@ -187,7 +189,7 @@ private struct FuzzWatcher {
   }
 
   mutating func watch(_ report: Campaign.EpochReport) -> Bool {
-    do {
+    do throws(OutputError) {
       for finding in report.findings {
         let file = try store.write(finding, subject)
         files.append(file)
@@ -195,7 +197,7 @@ private struct FuzzWatcher {
       }
       try store.append(report, subject)
     } catch {
-      failure = "\(store.directory): \(error.localizedDescription)"
+      failure = error
       return false
     }
     let now = Instant.start + elapsed

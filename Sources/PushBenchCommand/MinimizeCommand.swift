@@ -39,22 +39,13 @@ struct MinimizeCommand: ParsableCommand {
     let items = try CommandFailure.mapped { () throws(ScenarioInput.Failure) in
       try ScenarioInput(client: client, server: server, options: options).load(scenarios)
     }
-    try create(directory: output)
+    try CommandFailure.output { () throws(OutputError) in try WholeFile.makeFolder(output) }
     var failed = 0
     for (index, item) in items.enumerated() {
       if index > 0 { Terminal.print() }
       if try !minimize(item, isOnly: items.count == 1) { failed += 1 }
     }
     if failed > 0 { throw ExitCode(1) }
-  }
-
-  private func create(directory: String) throws {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: directory, withIntermediateDirectories: true)
-    } catch {
-      throw CommandFailure.exit("\(directory): \(error.localizedDescription)", code: 66)
-    }
   }
 
   /// - Returns: whether there was something to minimize.
@@ -86,11 +77,10 @@ struct MinimizeCommand: ParsableCommand {
     Terminal.print(shrunk.minimality.sentence)
     Terminal.print("\n" + files.script, terminator: "")
     Terminal.print("\n" + files.diagram, terminator: "")
-    do {
-      for path in try files.write(to: output, base: base) { Terminal.print("→ \(path)") }
-    } catch {
-      throw CommandFailure.exit("\(output): \(error.localizedDescription)", code: 66)
+    let paths = try CommandFailure.output { () throws(OutputError) in
+      try files.write(to: output, base: base)
     }
+    for path in paths { Terminal.print("→ \(path)") }
     return true
   }
 
@@ -138,7 +128,7 @@ struct MinimizedFiles {
   }
 
   /// - Returns: the paths of the files.
-  func write(to directory: String, base: String) throws -> [String] {
+  func write(to directory: String, base: String) throws(OutputError) -> [String] {
     let test = SwiftTestText.text(
       name: base, script: script, story: story, scenario: scenario, subject: subject)
     let page = """
@@ -158,9 +148,7 @@ struct MinimizedFiles {
       ("\(directory)/\(SwiftTestText.typeName(for: base)).swift", test),
       ("\(directory)/\(base).md", page),
     ]
-    for (path, text) in files {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-    }
+    for (path, text) in files { try WholeFile.write(text, to: path) }
     return files.map(\.0)
   }
 }

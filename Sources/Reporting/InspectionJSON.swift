@@ -36,7 +36,20 @@ public enum InspectionJSON {
             }
           }
         ),
-        ("connections", each(inspections, \.connections, write: connection)),
+        (
+          "connections",
+          .elements { put in
+            for (index, inspection) in inspections.enumerated() {
+              var sessions: [UInt32: SessionID] = [:]
+              for session in inspection.observation.sessions {
+                sessions[session.connection] = session.id
+              }
+              for one in inspection.connections {
+                put(connection(one, index, sessions[one.connection]))
+              }
+            }
+          }
+        ),
       ], to: sink)
   }
 
@@ -153,17 +166,19 @@ public enum InspectionJSON {
   // MARK: What is around sessions
 
   private static func connection(
-    _ connection: ConnectionRecord, _ index: Int, _ inspection: InspectionRecord
+    _ connection: ConnectionRecord, _ index: Int, _ session: SessionID?
   ) -> JSONText.Value {
-    let session = inspection.observation.sessions.first {
-      $0.connection == connection.connection
-    }
-    return .object([
+    .object([
       ("capture", .integer(Int64(index))),
       ("connection", .unsigned(UInt64(connection.connection))),
       ("client", .string(connection.client)),
       ("server", .string(connection.server)),
-      ("session", session.map { .unsigned(UInt64($0.id.number)) } ?? .null),
+      ("session", session.map { .unsigned(UInt64($0.number)) } ?? .null),
+      ("speaks", connection.speaks.isEmpty ? .null : .string(connection.speaks)),
+      (
+        "recognisedBy",
+        connection.recognisedBy.isEmpty ? .null : .string(connection.recognisedBy)
+      ),
       ("tls", connection.tls.map(tls) ?? .null),
       ("webSocket", connection.webSocket.map(webSocket) ?? .null),
       ("obstacle", .string(connection.obstacle)),

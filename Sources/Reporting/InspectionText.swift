@@ -28,6 +28,7 @@ public struct InspectionText {
     writer.decrypted()
     writer.subscribers()
     writer.sessions()
+    writer.encrypted()
     writer.findings()
     writer.notes()
     writer.summary()
@@ -158,6 +159,32 @@ public struct InspectionText {
         .init(time(session.began)), .init(session.sent),
         .init(session.redelivered),
         .init(session.unacknowledged, session.unacknowledged == 0 ? nil : .doubtful), .init(end),
+      ])
+    }
+    lines.append("")
+    lines += table.lines(style)
+    if all.count > Self.sessionLimit {
+      lines.append(
+        style.paint(" … \(all.count - Self.sessionLimit) more, see --format json", .faint))
+    }
+  }
+
+  /// Sessions that nobody can look into, as far as they are known to be some.
+  private mutating func encrypted() {
+    // What carries web pages is in the JSON.
+    let all = inspection.connections.filter {
+      !$0.speaks.isEmpty && $0.speaks != "HTTP" && $0.speaks != "HTTP/1"
+    }
+    if all.isEmpty { return }
+    var table = TerminalTable([
+      .init("connection", .right), .init("client", narrowest: 12), .init("server", narrowest: 12),
+      .init("speaks"), .init("recognised by", narrowest: 20), .init("encrypted"),
+    ])
+    for connection in all.prefix(Self.sessionLimit) {
+      table.append([
+        .init("\(connection.connection)"), .init(connection.client), .init(connection.server),
+        .init(connection.speaks), .init(connection.recognisedBy),
+        .init(connection.tls?.version ?? "TLS", .doubtful),
       ])
     }
     lines.append("")

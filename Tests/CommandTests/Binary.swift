@@ -21,10 +21,10 @@ struct Binary {
   private final class Anchor {}
 
   static func run(
-    _ arguments: [String], environment: [String: String] = [:]
+    _ arguments: [String], program: String = path, environment: [String: String] = [:]
   ) throws -> Binary {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
+    process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let output = Pipe()

@@ -216,7 +216,8 @@ import Testing
 
   @Test func `an interface and files are not read together`() throws {
     for arguments in [
-      ["inspect"], ["inspect", "--interface", "lo", "a.pcap"], ["inspect", "a.pcap", "--for", "5s"],
+      ["inspect"], ["inspect", "--interface", "lo", "a.pcap"],
+      ["inspect", "a.pcap", "--for", "5s"],
       ["inspect", "--interface", "lo", "--for", "soon"],
     ] {
       #expect(try Binary.run(arguments).status == 64, "\(arguments)")

@@ -122,6 +122,33 @@ import Unwrapping
     print("\(compared) recordings have the ledger of their clear twin")
   }
 
+  /// Recorded with other clients at other times: how a delivery goes is the same, how many there
+  /// are is the workload's. `Benchmarks/compare-tls-twins.py` compares more of them.
+  @Test func `recordings in TLS and in the clear have the same kinds of deliveries`() throws {
+    func kinds(_ path: String, _ keyLog: String?) throws -> [String: Int] {
+      var options = CaptureOptions()
+      if let keyLog { options.secrets.read(keyLog: try Data(contentsOf: URL(filePath: keyLog))) }
+      let observation = try CaptureInspection.inspect(path, options).observation
+      return observation.deliveries.reduce(into: [:]) { counts, delivery in
+        let steps = delivery.events.map(\.step.rawValue).filter { $0 != "transportAcknowledged" }
+        let kind = "\(delivery.quality) \(delivery.state) \(steps.sorted())"
+        counts[kind, default: 0] += 1
+      }
+    }
+    let tls = Captures.path("mqtt-tls") + "/"
+    let older = try kinds(tls + "tls-1.2.pcapng", tls + "tls-1.2.keylog")
+    let newer = try kinds(tls + "tls-1.3.pcap", tls + "tls-1.3.keylog")
+    #expect(!newer.isEmpty && older == newer)
+    let name = tls + "tls-1.3-stopped-then-killed"
+    let secured = try kinds(name + ".pcapng", name + ".keylog")
+    var clear = try kinds(Captures.mqtt("stopped-then-killed"), nil)
+    // The clear one has two more, which were published while nobody was connected.
+    let once = try #require(clear.keys.first { !$0.contains("redelivered") })
+    clear[once, default: 0] -= 2
+    #expect(secured == clear)
+    #expect(secured.count == 2)
+  }
+
   // MARK: Where secrets come from
 
   /// A Decryption Secrets Block (draft-ietf-opsawg-pcapng §4.7), little endian.

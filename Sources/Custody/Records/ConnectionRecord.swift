@@ -8,6 +8,10 @@ public struct ConnectionRecord: Hashable, Sendable {
   /// `nil` when it has none.
   public var tls: TLSLayerRecord?
   public var webSocket: WebSocketLayerRecord?
+  /// What it speaks, and by what that was recognised (`ALPN mqtt`), where its content can't be read
+  /// and its client said so in the clear; empty otherwise.
+  public var speaks = ""
+  public var recognisedBy = ""
   /// Why not all of it could be read, as one word such as `noSecrets`; empty when all could.
   public var obstacle = ""
   /// The same in words.
