@@ -18,14 +18,18 @@ struct ScenarioWriter {
   let notes: ScenarioNotes
 
   func text() -> String {
-    var lines = ["pushbench scenario \(ScenarioScript.version)"]
-    lines += notes.header.map { $0.isEmpty ? "#" : "# \($0)" }
-    lines += aligned(header())
+    var text = "pushbench scenario \(ScenarioScript.version)\n"
+    for line in notes.header { text += line.isEmpty ? "#\n" : "# \(line)\n" }
+    append(header(), to: &text)
     let events = events()
-    if !events.isEmpty { lines += [""] + aligned(events) }
-    lines += [""] + aligned(expectations())
-    lines += notes.trailer.map { $0.isEmpty ? "#" : "# \($0)" }
-    return lines.joined(separator: "\n") + "\n"
+    if !events.isEmpty {
+      text += "\n"
+      append(events, to: &text)
+    }
+    text += "\n"
+    append(expectations(), to: &text)
+    for line in notes.trailer { text += line.isEmpty ? "#\n" : "# \(line)\n" }
+    return text
   }
 
   /// Two columns at most are aligned; the rest of a line is one piece.
@@ -35,7 +39,7 @@ struct ScenarioWriter {
     var note: String?
   }
 
-  private func aligned(_ rows: [Row]) -> [String] {
+  private func append(_ rows: [Row], to text: inout String) {
     var widths: [Int] = []
     for row in rows {
       for (index, column) in row.columns.enumerated() {
@@ -43,24 +47,36 @@ struct ScenarioWriter {
         widths[index] = max(widths[index], Self.width(of: column))
       }
     }
-    let bodies = rows.map { row in
-      var line = ""
-      for (index, column) in row.columns.enumerated() {
-        line += column
-        line += Self.blanks(widths[index] - Self.width(of: column) + 2)
+    guard rows.contains(where: { $0.note != nil }) else {
+      for row in rows {
+        append(row, widths, to: &text)
+        text += "\n"
       }
-      line += row.rest
-      while line.utf8.last == UInt8(ascii: " ") { line.removeLast() }
-      return line
+      return
     }
-    guard rows.contains(where: { $0.note != nil }) else { return bodies }
+    let bodies = rows.map { row in
+      var body = ""
+      append(row, widths, to: &body)
+      return body
+    }
     let noted = zip(rows, bodies).filter { $0.0.note != nil }
     let notesColumn = noted.map(\.1.count).max() ?? 0
-    return zip(rows, bodies).map { row, body in
-      guard let note = row.note else { return body }
-      return body + String(repeating: " ", count: notesColumn - body.count + 2)
-        + "# \(note)"
+    for (row, body) in zip(rows, bodies) {
+      text += body
+      if let note = row.note {
+        text += String(repeating: " ", count: notesColumn - body.count + 2) + "# \(note)"
+      }
+      text += "\n"
     }
+  }
+
+  private func append(_ row: Row, _ widths: [Int], to line: inout String) {
+    for (index, column) in row.columns.enumerated() {
+      line += column
+      if index == row.columns.count - 1, row.rest.isEmpty { return }
+      line += Self.blanks(widths[index] - Self.width(of: column) + 2)
+    }
+    line += row.rest
   }
 
   private static func blanks(_ count: Int) -> String {

@@ -178,6 +178,12 @@ struct EventQueue<Message: WireMessage>: ~Copyable {
     if count > used { used = count }
   }
 
+  /// Pushes what was popped last, as it is; nothing may have been pushed since.
+  @inlinable @inline(__always) mutating func putBack(at time: Instant) {
+    insert(Slot(time: time.nanoseconds, order: nextOrder, event: places[count]))
+    nextOrder &+= 1
+  }
+
   @inlinable mutating func pop() -> Event<Message> {
     count &-= 1
     let place = line[count].event

@@ -101,15 +101,20 @@ extension World {
     }
     var key = UInt32(client) &* 0x85eb_ca6b ^ UInt32(server) &* 0xc2b2_ae35
     key = (key ^ view &* 0x27d4_eb2f) &* 0x9e37_79b1
-    if let edge = Self.pass(&devices[index], to: key) { note(edge: edge) }
+    if edgeCount == edges.count { growEdges() }
+    Self.pass(&devices[index].jointKey, to: key, &edges, &edgeCount)
   }
 
-  /// Overwriting is cheaper than appending.
+  /// Notes the edge from the last joint state, unless it is still the same: written in any case and
+  /// counted or not, because every other guess of a processor would be wrong.
   @inlinable @inline(__always)
-  mutating func note(edge: UInt32) {
-    if edgeCount == edges.count { growEdges() }
-    edges[edgeCount] = edge
-    edgeCount &+= 1
+  static func pass(
+    _ last: inout UInt32, to key: UInt32, _ edges: inout UniqueArray<UInt32>, _ count: inout Int
+  ) {
+    let old = last
+    last = key
+    edges[count] = (old << 5 | old >> 27) ^ key
+    count &+= key == old ? 0 : 1
   }
 
   @inlinable @inline(never)
@@ -125,15 +130,6 @@ extension World {
     device.clientState = client
     device.serverState = server
     return entered
-  }
-
-  /// - Returns: the edge from the last joint state, `nil` when it is still the same.
-  @inlinable @inline(__always)
-  static func pass(_ device: inout DeviceState, to key: UInt32) -> UInt32? {
-    let old = device.jointKey
-    guard key != old else { return nil }
-    device.jointKey = key
-    return (old << 5 | old >> 27) ^ key
   }
 
   // MARK: - Storms

@@ -204,9 +204,10 @@ extension World {
     let slot = Node.slot(of: timer)
     let due: Bool
     if side == .server {
-      due = Self.isDue(slot, event, &serverNode, now: now, &queue)
+      due = event.deferred || Self.isDue(slot, &serverNode, now: now, &queue)
     } else {
-      due = Self.isDue(slot, event, &deviceNodes[event.device.device], now: now, &queue)
+      due =
+        event.deferred || Self.isDue(slot, &deviceNodes[event.device.device], now: now, &queue)
     }
     guard due, admitted(event, to: side) else { return }
     // While it waited for its node, the timer may have been set anew or cancelled.
@@ -224,10 +225,8 @@ extension World {
 
   @inlinable
   static func isDue(
-    _ slot: Int, _ event: Event<Message>, _ node: inout Node, now: Instant,
-    _ queue: inout EventQueue<Message>
+    _ slot: Int, _ node: inout Node, now: Instant, _ queue: inout EventQueue<Message>
   ) -> Bool {
-    if event.deferred { return true }
     // Another event of the timer was queued for an earlier time: this one is left over.
     guard slot < node.queued.count, node.queued[slot] == now else { return false }
     node.queued[slot] = .never
@@ -235,7 +234,7 @@ extension World {
     guard deadline != .never else { return false }
     if deadline > now {
       node.queued[slot] = deadline
-      queue.push(event, at: deadline)
+      queue.putBack(at: deadline)
       return false
     }
     return true

@@ -248,7 +248,7 @@ extension World {
       // What it waits for was dropped for good: nothing behind it arrives either.
       if flow.abandoned { return false }
       // Behind one that is being retransmitted: in order means waiting for it.
-      requeue(event, attempt: attempt, to: side, departed: event.departed, at: flow.floor)
+      queue.putBack(at: max(flow.floor, now))
       return false
     }
     let lost =
