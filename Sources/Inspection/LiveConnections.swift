@@ -16,10 +16,11 @@ final class LiveConnections: ConnectionSink {
     var isOpened = false
     var ending: (text: String, moment: Moment)?
     var hasEnded = false
-    /// Of the client: how often it spoke, when it did so last, and its longest pause.
-    var spoken = 0
+    /// Of the client: when it spoke last, and its longest pause.
     var lastHeard: Moment?
     var longestPause = Nanoseconds.zero
+    /// How often it paused for long and went on.
+    var pauses = 0
     var isSilenceTold = false
   }
 
@@ -56,9 +57,9 @@ final class LiveConnections: ConnectionSink {
     case .bytes(.toServer, _), .gap(.toServer, _, _, .encrypted):
       if let last = one.lastHeard, moment.time > last.time {
         one.longestPause = max(one.longestPause, moment.time - last.time)
+        if moment.time - last.time >= EncryptedConversation.rhythm.pause { one.pauses += 1 }
       }
       one.lastHeard = moment
-      one.spoken += 1
       one.isSilenceTold = false
     case .finished(let direction, _) where one.ending == nil:
       one.ending = (direction == .toServer ? "client closed" : "server closed", moment)
@@ -115,7 +116,9 @@ final class LiveConnections: ConnectionSink {
 
   /// By the same measure as the report's.
   private func isSilent(_ one: Watched, at now: Instant) -> Bool {
-    guard one.spoken > 2, let heard = one.lastHeard, now > heard.time else { return false }
+    guard one.pauses >= EncryptedConversation.rhythm.count, let heard = one.lastHeard,
+      now > heard.time
+    else { return false }
     if one.around?.tls?.speaksHTTP == true { return false }
     let length = now - heard.time
     return length >= EncryptedConversation.shortestSilence

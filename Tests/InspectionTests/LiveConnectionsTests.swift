@@ -88,7 +88,7 @@ import Wire
   {
     let lab = Lab()
     lab.upgrade()
-    for _ in 0..<4 {
+    for _ in 0..<5 {
       lab.send(.toServer, hello)
       lab.now = lab.now + .seconds(6)
     }
