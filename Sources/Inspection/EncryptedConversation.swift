@@ -15,6 +15,8 @@ struct EncryptedConversation {
   /// What is shorter asks for nothing that would be taken for a push: acknowledgements and pings of
   /// MQTT (in a frame of WebSocket 10 bytes), whose answers are as short. `GET / HTTP/1.0` has 18.
   private static let shortestRequest: UInt64 = 16
+  /// What a segment takes on any path, less the headers of a tunnel or two.
+  private static let longestSegment: UInt64 = 1_300
   /// Who speaks after this much quiet speaks unasked, unless an answer is due.
   private static let quiet = Nanoseconds.milliseconds(200)
   /// An answer may take so long, or twice as long as the slowest before.
@@ -110,7 +112,9 @@ struct EncryptedConversation {
       unanswered = waiting
       return
     }
-    if isAnswerDue { return }
+    // The time of a record is that of its last segment: a long one may have begun much earlier,
+    // as part of what was said before.
+    if isAnswerDue || length > Self.longestSegment { return }
     let last = max(heard.time, lastFromServer?.time ?? .start)
     if moment.time - last >= Self.quiet { unanswered = (push, push, 1) }
   }

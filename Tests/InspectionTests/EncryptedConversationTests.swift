@@ -100,6 +100,19 @@ import Wire
     #expect(wire.findings() == ["UNANSWERED"])
   }
 
+  @Test func `a record of many segments may have begun before the quiet`() {
+    for (length, labels) in [(5_000, []), (1_000, ["UNANSWERED"])] as [(UInt64, [String])] {
+      var wire = pushed()
+      wire.client(300)
+      wire.wait(.milliseconds(500))
+      wire.server(16_384)
+      wire.wait(.milliseconds(290))
+      wire.server(length)
+      wire.tell(.reset(.toServer))
+      #expect(wire.findings() == labels)
+    }
+  }
+
   @Test func `a burst and then nothing is no silence, a rhythm that stops is`() {
     var burst = Wire()
     for _ in 0..<20 {
