@@ -39,6 +39,8 @@ final class MQTTRecording {
   private var version = MQTTVersion.unknown
   private var framers = [MQTTFramer(), MQTTFramer()]
   private var isUnreadable = [false, false]
+  /// Of what waits in the framers, what `UnfinishedBytes` knows of.
+  private var counted = [0, 0]
   private var aliases: [[UInt16: String]] = [[:], [:]]
   /// When each end was last heard of, its TCP's acknowledgements included, by direction.
   private(set) var lastSign: [Moment]
@@ -119,6 +121,31 @@ final class MQTTRecording {
       if framer.skipOversizedPacket() { return }
       giveUp(direction, at: moment)
     }
+  }
+
+  /// To be called after each event.
+  func countUnfinished(
+    in unfinished: UnfinishedBytes, of holder: any UnfinishedHolder, isOver: Bool,
+    at moment: Moment
+  ) {
+    for direction in Direction.allCases {
+      let index = Int(direction.rawValue)
+      if isOver || isUnreadable[index] { framers[index] = MQTTFramer() }
+      unfinished.count(
+        framers[index].pendingBytes, known: &counted[index],
+        UnfinishedBytes.Place(connection, direction, .messages), description, of: holder,
+        at: moment)
+    }
+  }
+
+  /// What waits has to go, to make room; nothing after it is replayed.
+  func giveUpUnfinished(_ bytes: UnfinishedBytes.Held) {
+    isUnreadable[Int(bytes.place.direction.rawValue)] = true
+    trouble.append(
+      (
+        bytes.moment,
+        "\(bytes.count) bytes were given up, because too much waited to be complete"
+      ))
   }
 
   private func giveUp(_ direction: Direction, at moment: Moment) {

@@ -9,8 +9,9 @@ final class MQTTScenarioExtractor: ScenarioExtractor {
   /// Connections that are being told of.
   private var open: [ConnectionID: MQTTRecording] = [:]
   private var origin: Instant?
+  private let unfinished: UnfinishedBytes
 
-  init() {}
+  init(unfinished: UnfinishedBytes = UnfinishedBytes()) { self.unfinished = unfinished }
 
   func receive(
     _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
@@ -26,7 +27,11 @@ final class MQTTScenarioExtractor: ScenarioExtractor {
       recordings.append(recording)
     }
     unsafe recording.receive(event, bytes: bytes, at: moment)
-    if case .ended = event { open[connection] = nil }
+    var isOver = false
+    if case .ended = event { isOver = true }
+    recording.countUnfinished(in: unfinished, of: self, isOver: isOver, at: moment)
+    if unfinished.isOverLimit { unfinished.makeRoom() }
+    if isOver { open[connection] = nil }
   }
 
   func finish(source: String, at end: Moment) -> [ExtractedHistory] {
@@ -38,5 +43,13 @@ final class MQTTScenarioExtractor: ScenarioExtractor {
       var builder = MQTTHistoryBuilder(story, subscriber: subscriber, source: source)
       return builder.build()
     }
+  }
+}
+
+extension MQTTScenarioExtractor: UnfinishedHolder {
+  func giveUp(_ bytes: UnfinishedBytes.Held) {
+    guard let recording = open[bytes.place.connection] else { return }
+    recording.giveUpUnfinished(bytes)
+    recording.countUnfinished(in: unfinished, of: self, isOver: false, at: bytes.moment)
   }
 }

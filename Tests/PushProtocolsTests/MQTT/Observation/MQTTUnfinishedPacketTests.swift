@@ -90,6 +90,40 @@ import Wire
     #expect(unfinished.total == 0)
   }
 
+  @Test func `a scenario is made without what was given up`() {
+    let unfinished = UnfinishedBytes(limit: 20_000)
+    let extractor = MQTTScenarioExtractor(unfinished: unfinished)
+    let description = ConnectionDescription(
+      client: Endpoint(address: [10, 0, 0, 2], port: 50_000),
+      server: Endpoint(address: [10, 0, 0, 1], port: 1883), clientRule: .synSender)
+    var offset: UInt64 = 0
+    func tell(_ event: ConnectionEvent, _ bytes: [UInt8] = []) {
+      unsafe bytes.withUnsafeBytes {
+        unsafe extractor.receive(
+          event, of: ConnectionID(0), description, bytes: $0,
+          at: Moment(time: .start, frame: 1))
+      }
+    }
+    func send(_ direction: Direction, _ bytes: [UInt8]) {
+      tell(.bytes(direction, offset: offset), bytes)
+      offset += direction == .toClient ? UInt64(bytes.count) : 0
+    }
+    tell(.began(handshake: true))
+    send(
+      .toServer,
+      MQTTPacket.connect(MQTTConnect(version: .v3_1_1, clientIdentifier: "c"))
+        .encode(version: .v3_1_1))
+    let big = beginning(claims: 60_000, has: .max)
+    send(.toClient, Array(big[..<15_000]))
+    #expect(unfinished.total == 15_000 && unfinished.givenUpCount == 0)
+    send(.toClient, Array(big[15_000..<25_000]))
+    #expect(unfinished.total == 0 && unfinished.givenUpCount == 1)
+    send(.toClient, Array(big[25_000...]))
+    #expect(unfinished.total == 0)
+    tell(.ended(.closed))
+    _ = extractor.finish(source: "", at: Moment(time: .start, frame: 2))
+  }
+
   @Test func `a packet that is let go is passed over, and the next one is read`() throws {
     var framer = MQTTFramer()
     let bytes = beginning(claims: 3_000, has: .max)
