@@ -62,7 +62,7 @@ public struct CaptureFile: ~Copyable {
     var run = CaptureRun(sink: sink, files: packets.names, filter: filter, limits: limits)
     run.secrets = secrets
     run.onlooker = onlooker
-    while packets.next(&run) {}
+    packets.readAll(&run)
     return run.finish()
   }
 }

@@ -39,6 +39,17 @@ struct CaptureRun: ~Copyable {
 
   // MARK: Packets
 
+  /// Takes all packets of the only file.
+  mutating func readAll(_ container: inout PacketContainer) {
+    while readOne(&container, file: 0) {
+      if let bytes = unsafe container.upcoming(PlainFrame.opening),
+        let key = unsafe PlainFrame.key(bytes)
+      {
+        reassembler.foresee(key)
+      }
+    }
+  }
+
   /// Finds the next packet of a file and takes it; `false` at the end.
   mutating func readOne(_ container: inout PacketContainer, file: Int) -> Bool {
     var record = PacketRecord()

@@ -1,3 +1,4 @@
+internal import CPrefetch
 import Wire
 
 /// The full four-tuple of a TCP connection, the same for both directions.
@@ -9,17 +10,21 @@ struct FlowKey: Equatable, BitwiseCopyable {
 
   /// Whether the segment's sender is `first`.
   static func of(_ segment: TCPSegment) -> (key: FlowKey, fromFirst: Bool) {
+    of(segment.source, segment.destination, segment.sourcePort, segment.destinationPort)
+  }
+
+  @inline(__always)
+  static func of(
+    _ source: IPAddress, _ destination: IPAddress, _ sourcePort: UInt16, _ destinationPort: UInt16
+  ) -> (key: FlowKey, fromFirst: Bool) {
     let fromFirst =
-      segment.source != segment.destination
-      ? segment.source < segment.destination : segment.sourcePort <= segment.destinationPort
+      source != destination ? source < destination : sourcePort <= destinationPort
     let key =
       fromFirst
       ? FlowKey(
-        first: segment.source, second: segment.destination, firstPort: segment.sourcePort,
-        secondPort: segment.destinationPort)
+        first: source, second: destination, firstPort: sourcePort, secondPort: destinationPort)
       : FlowKey(
-        first: segment.destination, second: segment.source, firstPort: segment.destinationPort,
-        secondPort: segment.sourcePort)
+        first: destination, second: source, firstPort: destinationPort, secondPort: sourcePort)
     return (key, fromFirst)
   }
 
@@ -63,6 +68,13 @@ struct FlowTable {
 
   /// What the other functions want to know of a key.
   func hash(_ key: FlowKey) -> UInt32 { UInt32(truncatingIfNeeded: key.hash(seed: seed)) }
+
+  /// Begins to fetch from memory what `slot` will ask for.
+  func foresee(_ hash: UInt32) {
+    unsafe entries.withUnsafeBufferPointer {
+      unsafe prefetch_line($0.baseAddress! + (Int(hash) & mask))
+    }
+  }
 
   /// The slot of a key, or -1.
   ///

@@ -45,9 +45,17 @@ struct MergedPackets: ~Copyable {
     return container
   }
 
-  /// Reads one packet; `false` when there are no more.
-  mutating func next(_ run: inout CaptureRun) -> Bool {
-    if single != nil { return run.readOne(&single!, file: 0) }
+  /// Reads all packets there are.
+  mutating func readAll(_ run: inout CaptureRun) {
+    guard var only = single.take() else {
+      while next(&run) {}
+      return
+    }
+    run.readAll(&only)
+  }
+
+  /// Reads one packet of several files; `false` when there are no more.
+  private mutating func next(_ run: inout CaptureRun) -> Bool {
     if !areFirstsRead {
       areFirstsRead = true
       for index in sources.indices { advance(index, &run) }

@@ -86,12 +86,18 @@ private struct RelayedEvent: BitwiseCopyable {
 
   // MARK: The other thread
 
-  private func foresee(_ range: Range<Int>, _ step: Int, _ sink: any ConnectionSink) {
-    var last = ConnectionID(.max)
-    for index in range {
-      let connection = unsafe segments[index].connection
-      if connection != last { sink.foresee(connection, step: step) }
-      last = connection
+  private func foresee(_ range: Range<Int>, _ sink: any ConnectionSink) {
+    var step = 0
+    var isDone = false
+    while !isDone {
+      isDone = true
+      var last = ConnectionID(.max)
+      for index in range {
+        let connection = unsafe segments[index].connection
+        if connection != last, sink.foresee(connection, step: step) { isDone = false }
+        last = connection
+      }
+      step += 1
     }
   }
 
@@ -105,7 +111,7 @@ private struct RelayedEvent: BitwiseCopyable {
     for index in 0..<count {
       if index == foreseen {
         foreseen = min(count, index + Self.foresight)
-        for step in 0..<3 { foresee(index..<foreseen, step, sink) }
+        foresee(index..<foreseen, sink)
       }
       let item = unsafe segments[index]
       let payload = unsafe UnsafeRawBufferPointer(start: bytes + start, count: Int(item.count))

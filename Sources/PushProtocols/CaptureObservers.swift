@@ -20,6 +20,8 @@ public final class CaptureObservers: ConnectionSink {
   private var routes = ConnectionTable<Route>()
   /// The observers of the claimed ones: asked for every segment, so small.
   private var claims = ConnectionTable<UInt8>()
+  /// The last one of them: the next segment is often of the same connection.
+  private var latest: (connection: ConnectionID, claim: Int)?
   private var leftOut: [UnrecognisedConnections] = []
 
   /// Observers by the ports that a user said are theirs.
@@ -54,8 +56,16 @@ public final class CaptureObservers: ConnectionSink {
     _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
     at moment: Moment
   ) -> Bool {
-    guard let claim = claims[connection] else { return false }
-    return unsafe observers[Int(claim)].takes(segment, of: connection, bytes: bytes, at: moment)
+    let claim: Int
+    if let latest, latest.connection == connection {
+      claim = latest.claim
+    } else if let known = claims[connection] {
+      claim = Int(known)
+      latest = (connection, claim)
+    } else {
+      return false
+    }
+    return unsafe observers[claim].takes(segment, of: connection, bytes: bytes, at: moment)
   }
 
   public func receive(
@@ -74,6 +84,7 @@ public final class CaptureObservers: ConnectionSink {
     if case .ended = event {
       routes.remove(connection)
       claims.remove(connection)
+      latest = nil
     }
   }
 
@@ -95,8 +106,9 @@ public final class CaptureObservers: ConnectionSink {
     }
   }
 
-  public func foresee(_ connection: ConnectionID, step: Int) {
-    if let claim = claims[connection] { observers[Int(claim)].foresee(connection, step: step) }
+  public func foresee(_ connection: ConnectionID, step: Int) -> Bool {
+    guard let claim = claims[connection] else { return false }
+    return observers[Int(claim)].foresee(connection, step: step)
   }
 
   private func settle(_ waiting: Waiting, _ connection: ConnectionID, at moment: Moment) {

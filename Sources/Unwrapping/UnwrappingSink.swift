@@ -89,8 +89,8 @@ public final class UnwrappingSink: ConnectionSink {
       && sink.takes(segment, of: connection, bytes: bytes, at: moment)
   }
 
-  public func foresee(_ connection: ConnectionID, step: Int) {
-    if stage(Int(connection.index)) == Stage.clear { sink.foresee(connection, step: step) }
+  public func foresee(_ connection: ConnectionID, step: Int) -> Bool {
+    stage(Int(connection.index)) == Stage.clear && sink.foresee(connection, step: step)
   }
 
   @inline(__always)

@@ -232,9 +232,10 @@ public protocol ConnectionSink: AnyObject {
   /// of many connections can fetch what it keeps from memory, for several connections at a time,
   /// instead of waiting for each piece when it is needed.
   ///
-  /// - Parameter step: 0, then 1, then 2, each for all connections: what one step has fetched says
+  /// - Parameter step: 0, then 1 and so on, each for all connections: what one step has fetched says
   ///   where the pieces of the next one are.
-  func foresee(_ connection: ConnectionID, step: Int)
+  /// - Returns: whether another step would fetch more.
+  func foresee(_ connection: ConnectionID, step: Int) -> Bool
 }
 
 extension ConnectionSink {
@@ -243,5 +244,5 @@ extension ConnectionSink {
     at moment: Moment
   ) -> Bool { false }
 
-  public func foresee(_ connection: ConnectionID, step: Int) {}
+  public func foresee(_ connection: ConnectionID, step: Int) -> Bool { false }
 }

@@ -89,8 +89,14 @@ struct PacketContainer: ~Copyable {
     pcap.map { [$0.interface.linkType] } ?? pcapng!.openingLinkTypes
   }
 
+  /// The beginning of the packet after the next one, when it lies there already.
+  func upcoming(_ count: Int) -> UnsafeRawBufferPointer? {
+    unsafe pcap?.upcoming(source, count)
+  }
+
   /// What was found beside packets since this was last asked.
   mutating func takeFindings() -> PcapngFindings? {
+    if pcap != nil { return nil }
     guard let found = pcapng?.findings, !found.isEmpty else { return nil }
     pcapng!.findings.clear()
     return found

@@ -74,6 +74,15 @@ struct PcapContainer {
     return .packet
   }
 
+  /// The beginning of the packet after the next one, if that much has been read: for a look ahead,
+  /// which nothing may depend on.
+  func upcoming(_ source: borrowing ByteSource, _ count: Int) -> UnsafeRawBufferPointer? {
+    guard source.available >= headerLength else { return nil }
+    let at = 2 * headerLength + header(source, at: 0).length
+    guard at <= source.available, source.available - at >= count else { return nil }
+    return unsafe source.bytes(at, count)
+  }
+
   private struct RecordHeader {
     var seconds: UInt32
     var fraction: UInt32

@@ -7,6 +7,25 @@ enum PlainFrame {
   private static let ethernet = 14
   private static let ip = 20
 
+  /// Bytes that tell whose packet it is.
+  static let opening = ethernet + ip + 4
+
+  /// Whose packet it seems to be, by its first `opening` bytes.
+  @inline(__always)
+  static func key(_ bytes: UnsafeRawBufferPointer) -> FlowKey? {
+    func number<Word: FixedWidthInteger & BitwiseCopyable>(_ at: Int, _ type: Word.Type) -> Word {
+      unsafe Word(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: type))
+    }
+    guard bytes.count >= opening, number(12, UInt16.self) == 0x0800,
+      number(14, UInt8.self) == 0x45
+    else { return nil }
+    return FlowKey.of(
+      IPAddress(high: 0, low: UInt64(number(26, UInt32.self)), isIPv6: false),
+      IPAddress(high: 0, low: UInt64(number(30, UInt32.self)), isIPv6: false),
+      number(34, UInt16.self), number(36, UInt16.self)
+    ).key
+  }
+
   /// The segment, and where its payload begins; the payload has all of its `wireLength`.
   @inline(__always)
   static func decode(_ bytes: RawSpan) -> (segment: TCPSegment, payload: Int)? {

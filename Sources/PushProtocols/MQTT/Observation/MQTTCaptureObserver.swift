@@ -16,6 +16,8 @@ public final class MQTTCaptureObserver: CaptureObserver {
   private var conversations = ConnectionTable<MQTTConversation>()
   /// Of the same conversations.
   private var traffics = ConnectionTable<MQTTTrafficPlace>()
+  /// The last one that took a segment: the next segment is often of the same connection.
+  private var latest: (connection: ConnectionID, place: MQTTTrafficPlace)?
   let goodTopics = MQTTGoodTopics()
 
   private var books: MQTTDeliveryBooks
@@ -60,7 +62,16 @@ public final class MQTTCaptureObserver: CaptureObserver {
     _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
     at moment: Moment
   ) -> Bool {
-    guard let place = traffics[connection], place.traffic.isRoutine else { return false }
+    let place: MQTTTrafficPlace
+    if let latest, latest.connection == connection {
+      place = latest.place
+    } else if let known = traffics[connection] {
+      place = known
+      latest = (connection, known)
+    } else {
+      return false
+    }
+    guard place.traffic.isRoutine else { return false }
     if moment.time > now.time { now = moment }
     let taken = unsafe place.traffic.take(segment, bytes, at: moment, self)
     if taken < bytes.count {
@@ -81,8 +92,8 @@ public final class MQTTCaptureObserver: CaptureObserver {
   /// A delivery that had a number but was no object becomes one.
   func unfold(_ delivery: MQTTDelivery) { books.add(delivery) }
 
-  public func foresee(_ connection: ConnectionID, step: Int) {
-    if let place = traffics[connection] { place.foresee(step: step) }
+  public func foresee(_ connection: ConnectionID, step: Int) -> Bool {
+    traffics[connection]?.foresee(step: step) ?? false
   }
 
   private func begin(
@@ -116,6 +127,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     }
     conversations.remove(conversation.connection)
     traffics.remove(conversation.connection)
+    latest = nil
     closed.append(conversation)
   }
 

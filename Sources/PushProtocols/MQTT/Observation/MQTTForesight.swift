@@ -10,12 +10,17 @@ import Wire
 extension MQTTTrafficPlace {
   /// - Parameter step: 0 the traffic, then what it leads to: deliveries while it is routine, else
   ///   1 the conversation and 2 its subscriber.
-  func foresee(step: Int) {
+  /// - Returns: whether there is another step.
+  func foresee(step: Int) -> Bool {
     if step == 0 {
       unsafe Memory.fetch(pointer, bytes: MemoryLayout<MQTTTraffic>.size)
-    } else if !traffic.isRoutine {
+      return true
+    }
+    if !traffic.isRoutine {
       unsafe traffic.conversation.foresee(step: step)
-    } else if step == 1 {
+      return step == 1
+    }
+    if step == 1 {
       let record = MemoryLayout<MQTTCompactDelivery>.size
       if let flight = unsafe traffic.flight {
         unsafe Memory.fetch(flight + max(0, Int(traffic.flightCount) - 1), bytes: 2 * record)
@@ -23,6 +28,7 @@ extension MQTTTrafficPlace {
       if let memory = unsafe traffic.memory.place { unsafe Memory.fetch(memory, bytes: record) }
       unsafe prefetch_line(traffic.topicBytes.baseAddress)
     }
+    return false
   }
 }
 
