@@ -24,8 +24,8 @@ final class MQTTLiveWatch {
 
   /// How long a delivery may wait for its acknowledgement.
   private let patience: Nanoseconds
-  private var sessions: [Session] = []
-  private var waiting: [Waiting] = []
+  private var sessions = LookedAfter<Session>()
+  private var waiting = LookedAfter<Waiting>()
 
   init(patience: Nanoseconds) { self.patience = patience }
 
@@ -35,13 +35,18 @@ final class MQTTLiveWatch {
 
   func add(_ delivery: MQTTDelivery) { waiting.append(Waiting(delivery: delivery)) }
 
-  /// What has become known, in the order of sessions and deliveries.
+  /// What has become known, in the order of sessions and deliveries; when they are very many, it may
+  /// take a few more questions until all has been told.
   func news(at now: Instant) -> [LiveEvent] {
     var events: [LiveEvent] = []
-    for index in sessions.indices { tell(&sessions[index], at: now, &events) }
-    sessions.removeAll { $0.wasClosed }
-    for index in waiting.indices { tell(&waiting[index], at: now, &events) }
-    waiting.removeAll { !$0.delivery.isOpen }
+    sessions.lookAt { session in
+      tell(&session, at: now, &events)
+      return !session.wasClosed
+    }
+    waiting.lookAt { one in
+      tell(&one, at: now, &events)
+      return one.delivery.isOpen
+    }
     return events
   }
 
@@ -176,5 +181,31 @@ extension MQTTDelivery {
     guard phase == .waiting, claim == .owed, doubt == nil, excuse.isEmpty else { return nil }
     if let (moment, conversation) = overtaken, conversation.wentOn(after: moment) { return moment }
     return ignored?.moment
+  }
+}
+
+/// Things to look at again and again, in turn: so many of them each time, however many there are.
+struct LookedAfter<Thing> {
+  private var things: [Thing] = []
+  private var head = 0
+
+  static var most: Int { 1024 }
+
+  mutating func append(_ thing: Thing) { things.append(thing) }
+
+  var count: Int { things.count - head }
+
+  /// - Parameter look: whether to keep it.
+  mutating func lookAt(_ look: (inout Thing) -> Bool) {
+    for _ in 0..<min(count, Self.most) {
+      var thing = things[head]
+      head += 1
+      if look(&thing) { things.append(thing) }
+    }
+    // Now and then, so that each costs little.
+    if head > Self.most, head * 2 > things.count || count == 0 {
+      things.removeFirst(head)
+      head = 0
+    }
   }
 }
