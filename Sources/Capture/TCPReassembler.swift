@@ -30,8 +30,8 @@ struct TCPReassembler {
 
   init(sink: any ConnectionSink) { self.sink = sink }
 
-  /// Begins to fetch from memory what the packet after the next one, and the next one, will ask for:
-  /// with thousands of connections none of it is near.
+  /// Begins to fetch from memory what the packet after the next one, and the next one, will ask
+  /// for: with thousands of connections none of it is near.
   mutating func foresee(_ key: FlowKey) {
     let hash = table.hash(key)
     table.foresee(hash)
