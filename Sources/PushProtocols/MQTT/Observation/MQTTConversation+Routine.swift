@@ -24,7 +24,7 @@ extension MQTTConversation {
 
   /// Goes over to the quick way if nothing speaks against it.
   func becomeRoutine() {
-    guard mayBeRoutine, let subscriber else { return }
+    guard mayBeRoutine, let subscriber, let trafficPlace else { return }
     handOver(to: &trafficPlace.traffic, subscriber)
   }
 
@@ -58,7 +58,7 @@ extension MQTTConversation {
 
   /// Leaves the quick way: all that it has seen is told again in full.
   func catchUp() {
-    guard trafficPlace.traffic.isRoutine else { return }
+    guard let trafficPlace, trafficPlace.traffic.isRoutine else { return }
     catchUp(with: &trafficPlace.traffic)
   }
 

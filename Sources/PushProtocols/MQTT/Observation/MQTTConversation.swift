@@ -65,8 +65,7 @@ final class MQTTConversation {
   var record: SessionRecord
   /// What nearly every packet asks for and changes. While it is routine it is ahead of all else
   /// here.
-  private var place: MQTTTrafficPlace?
-  var trafficPlace: MQTTTrafficPlace { place! }
+  private(set) var trafficPlace: MQTTTrafficPlace?
 
   // Then what few packets ask for.
 
@@ -117,10 +116,10 @@ final class MQTTConversation {
       client: description.client.description, server: description.server.description,
       began: RecordedMoment(moment))
     if !handshake { evidenceMissing = "the capture began in the middle of the connection" }
-    place = MQTTTrafficPlace(for: self)
+    trafficPlace = MQTTTrafficPlace(for: self)
   }
 
-  deinit { place?.free() }
+  deinit { trafficPlace?.free() }
 
   /// Who a report says it was.
   var name: String { record.subscriber }
@@ -429,6 +428,8 @@ final class MQTTConversation {
   /// Nothing more is read: only what reports and stories tell of is kept.
   func letGo() {
     inFlightHere = 0
+    trafficPlace?.free()
+    trafficPlace = nil
     publishedHere.removeAll()
     awaitingTransport.removeAll()
     unconfirmed.removeAll()

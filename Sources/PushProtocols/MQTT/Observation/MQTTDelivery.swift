@@ -58,6 +58,8 @@ final class MQTTDelivery {
   var acknowledgedIn: SessionID?
   /// An acknowledgement was written, but TCP had not delivered it when the connection died.
   var isDoubtful = false
+  /// A new connection resumed the session state and sent newer messages instead of this one.
+  var passedOver: MQTTPassingOver?
   private(set) var log = MQTTCustodyLog()
   private var oddities: MQTTOddities?
 
@@ -165,10 +167,17 @@ final class MQTTDelivery {
     set { if oddities != nil || newValue != nil { odd().replaced = newValue } }
   }
 
-  /// A new connection resumed the session state and sent newer messages instead of this one.
-  var passedOver: (moment: Moment, conversation: MQTTConversation)? {
-    get { oddities?.passedOver }
-    set { if oddities != nil || newValue != nil { odd().passedOver = newValue } }
+}
+
+/// A resumed connection sent newer messages instead: one object for all deliveries that it passed
+/// over at once.
+final class MQTTPassingOver {
+  let moment: Moment
+  let conversation: MQTTConversation
+
+  init(_ moment: Moment, _ conversation: MQTTConversation) {
+    self.moment = moment
+    self.conversation = conversation
   }
 }
 
@@ -179,7 +188,6 @@ final class MQTTOddities {
   var overtaken: (moment: Moment, conversation: MQTTConversation)?
   var ignored: (moment: Moment, session: SessionID)?
   var replaced: (moment: Moment, conversation: MQTTConversation)?
-  var passedOver: (moment: Moment, conversation: MQTTConversation)?
 }
 
 extension DeliveryQuality {

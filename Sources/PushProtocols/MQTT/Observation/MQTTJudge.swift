@@ -24,6 +24,7 @@ struct MQTTJudge {
       for delivery in subscriber.open where delivery.isOpen {
         settle(delivery, of: subscriber)
       }
+      if observer.allowsRoutine { subscriber.forgetSettled() }
     }
   }
 
@@ -81,10 +82,10 @@ struct MQTTJudge {
       delivery.settle(.unknown, delivery.taint)
     } else if delivery.replaced != nil {
       delivery.settleReplaced()
-    } else if let (moment, conversation) = delivery.passedOver,
-      conversation.wentOn(after: moment)
+    } else if let passing = delivery.passedOver,
+      passing.conversation.wentOn(after: passing.moment)
     {
-      settlePassedOver(delivery, at: moment, conversation)
+      settlePassedOver(delivery, at: passing.moment, passing.conversation)
     } else if delivery.isDoubtful {
       delivery.settle(
         .unknown,

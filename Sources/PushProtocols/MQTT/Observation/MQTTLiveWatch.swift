@@ -170,10 +170,10 @@ extension MQTTConversation {
 extension MQTTDelivery {
   /// What the judge would call a ghost if the capture were over.
   fileprivate var passedOverAlready: Moment? {
-    guard taint.isEmpty, !isDoubtful, let (moment, conversation) = passedOver,
-      conversation.wentOn(after: moment)
+    guard taint.isEmpty, !isDoubtful, let passedOver,
+      passedOver.conversation.wentOn(after: passedOver.moment)
     else { return nil }
-    return moment
+    return passedOver.moment
   }
 
   /// What the judge would call lost if the capture were over.

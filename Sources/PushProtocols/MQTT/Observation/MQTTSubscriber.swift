@@ -99,6 +99,12 @@ final class MQTTSubscriber {
   /// Deliveries that have not ended, and some that have, in the order of routing.
   var open: [MQTTDelivery] { line.compactMap(\.self) }
 
+  /// The capture is over, and all of them have a state: keeps those that are still owed.
+  func forgetSettled() {
+    line = line.filter { $0?.state == .pending }
+    inFlight.removeAll()
+  }
+
   func append(_ delivery: MQTTDelivery) {
     if delivery.phase == .waiting { conversation?.catchUp() }
     delivery.place = base + line.count
@@ -324,9 +330,10 @@ final class MQTTSubscriber {
   func passOver(on conversation: MQTTConversation, at moment: Moment) {
     if conversation.inherited.isEmpty { return }
     // Once is enough: who is sent again later loses the mark.
+    let passing = MQTTPassingOver(moment, conversation)
     for delivery in conversation.inherited where delivery.isOpen {
       if delivery.passedOver == nil, delivery.lastConversation !== conversation {
-        delivery.passedOver = (moment, conversation)
+        delivery.passedOver = passing
       }
     }
     conversation.inherited = []
