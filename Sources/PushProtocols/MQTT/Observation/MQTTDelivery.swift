@@ -166,7 +166,6 @@ final class MQTTDelivery {
     get { oddities?.replaced }
     set { if oddities != nil || newValue != nil { odd().replaced = newValue } }
   }
-
 }
 
 /// A resumed connection sent newer messages instead: one object for all deliveries that it passed

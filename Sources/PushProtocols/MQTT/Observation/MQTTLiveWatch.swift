@@ -35,8 +35,8 @@ final class MQTTLiveWatch {
 
   func add(_ delivery: MQTTDelivery) { waiting.append(Waiting(delivery: delivery)) }
 
-  /// What has become known, in the order of sessions and deliveries; when they are very many, it may
-  /// take a few more questions until all has been told.
+  /// What has become known, in the order of sessions and deliveries; when they are very many, it
+  /// may take a few more questions until all has been told.
   func news(at now: Instant) -> [LiveEvent] {
     var events: [LiveEvent] = []
     sessions.lookAt { session in

@@ -72,4 +72,26 @@ import Wire
     memory.remove(4)
     #expect(memory.object(4) == nil)
   }
+
+  @Test func `many things are looked at in turn, so many each time`() {
+    var things = LookedAfter<Int>()
+    let count = 2 * LookedAfter<Int>.most + 500
+    for thing in 0..<count { things.append(thing) }
+    var seen: [Int] = []
+    for _ in 0..<3 {
+      var looks = 0
+      things.lookAt { thing in
+        looks += 1
+        seen.append(thing)
+        return thing % 2 == 0
+      }
+      #expect(looks <= LookedAfter<Int>.most)
+    }
+    #expect(Array(seen.prefix(count)) == Array(0..<count))
+    // The first even ones have come around again.
+    #expect(seen.count > count && seen.dropFirst(count).allSatisfy { $0 % 2 == 0 })
+    #expect(things.count == count / 2)
+    for _ in 0..<3 { things.lookAt { _ in false } }
+    #expect(things.count == 0)
+  }
 }
