@@ -232,8 +232,8 @@ public protocol ConnectionSink: AnyObject {
   /// of many connections can fetch what it keeps from memory, for several connections at a time,
   /// instead of waiting for each piece when it is needed.
   ///
-  /// - Parameter step: 0, then 1 and so on, each for all connections: what one step has fetched says
-  ///   where the pieces of the next one are.
+  /// - Parameter step: 0, then 1 and so on, each for all connections: what one step has fetched
+  ///   says where the pieces of the next one are.
   /// - Returns: whether another step would fetch more.
   func foresee(_ connection: ConnectionID, step: Int) -> Bool
 }
