@@ -24,7 +24,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
   /// The deliveries in question when the capture is over.
   private(set) var deliveries: [MQTTDelivery] = []
   private var topics = MQTTTopicMemory()
-  private(set) var closed: [MQTTConversation] = []
+  private(set) var closed: [MQTTPastConversation] = []
   var stillOpen: [MQTTConversation] = []
   var violations = MQTTViolationLog()
   private(set) var warnings: [WarningRecord] = []
@@ -128,7 +128,9 @@ public final class MQTTCaptureObserver: CaptureObserver {
     conversations.remove(conversation.connection)
     traffics.remove(conversation.connection)
     latest = nil
-    closed.append(conversation)
+    closed.append(MQTTPastConversation(conversation))
+    // Deliveries know it, and would keep each other.
+    if watch == nil, conversation.record.end != .open { conversation.subscriber = nil }
   }
 
   /// Holes can be many; the first of them are enough to know that a report is not the whole truth.
@@ -196,7 +198,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
   }
 
   private func letGo() {
-    for conversation in closed { conversation.subscriber = nil }
+    for conversation in stillOpen { conversation.subscriber = nil }
     for broker in brokersInOrder { broker.letGo() }
   }
 
@@ -207,16 +209,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     for broker in brokersInOrder { judge.settle(broker.receivers) }
     deliveries = books.conclude()
     var observation = CaptureObservation()
-    observation.sessions = closed.map { conversation in
-      var record = conversation.record
-      record.evidenceMissing = conversation.evidenceMissing
-      record.messages = conversation.messageCounts
-      if let ending = conversation.ending ?? conversation.takenOver {
-        record.ended = RecordedMoment(ending)
-      }
-      return record
-    }
-    observation.sessions.sort { $0.id < $1.id }
+    observation.sessions = closed.map(\.record).sorted { $0.id < $1.id }
     observation.tallies = books.tallies
     if books.keepsAll { observation.deliveries = deliveries.map(\.record) }
     observation.findings = judge.findings()

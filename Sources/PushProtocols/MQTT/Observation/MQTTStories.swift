@@ -5,7 +5,7 @@ import Wire
 /// Tells what happened to deliveries, in lines that name time and packet.
 struct MQTTStories {
   let observer: MQTTCaptureObserver
-  private let conversations: [SessionID: MQTTConversation]
+  private let conversations: [SessionID: MQTTPastConversation]
 
   init(_ observer: MQTTCaptureObserver) {
     self.observer = observer
@@ -177,7 +177,7 @@ struct MQTTStories {
 
   // MARK: Lines
 
-  private func conversation(of delivery: MQTTDelivery) -> MQTTConversation? {
+  private func conversation(of delivery: MQTTDelivery) -> MQTTPastConversation? {
     delivery.event(.sent)?.session.flatMap { conversations[$0] }
   }
 
@@ -221,12 +221,12 @@ struct MQTTStories {
       lines.append(
         StoryLine(reached.moment, "TCP acknowledges it: \(subscriber)'s host has it"))
     } else if let conversation = conversation(of: first),
-      let last = conversation.transport.lastRepetition
+      let last = conversation.lastRepetition
     {
       lines.append(
         StoryLine(
           RecordedMoment(last),
-          "TCP has sent it again and again (\(conversation.transport.repetitions) times), "
+          "TCP has sent it again and again (\(conversation.repetitions) times), "
             + "and nothing came back"))
     }
     if group.sentCount > 1, let last = sent.last?.event(.sent) {

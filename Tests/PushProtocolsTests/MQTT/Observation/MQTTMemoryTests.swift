@@ -72,9 +72,9 @@ import Wire
       wire.join("a2", as: "a", present: true)
       _ = wire.observation
       let observer = unsafe made!
-      watched = observer.closed.map { Watched($0) } + observer.deliveries.map { Watched($0) }
+      watched = observer.stillOpen.map { Watched($0) } + observer.deliveries.map { Watched($0) }
       watched.append(Watched(observer))
-      #expect(watched.count == 3 + 5 + 1)
+      #expect(watched.count == 2 + 5 + 1)
       unsafe made = nil
     }
     #expect(watched.filter { !$0.isGone }.isEmpty)
