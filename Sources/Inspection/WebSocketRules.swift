@@ -9,13 +9,19 @@ import Wire
 /// In a push session that is a finding; elsewhere a warning.
 enum WebSocketRules {
   static func judge(_ wrapped: WrappedConnections, _ observation: inout CaptureObservation) {
-    var sessions: [UInt32: SessionRecord] = [:]
-    for session in observation.sessions { sessions[session.connection] = session }
+    // Sessions can be very many, and few of them, if any, are in WebSocket.
+    let inside = Set(wrapped.all.lazy.filter { $0.webSocket != nil }.map(\.id.index))
+    if inside.isEmpty { return }
+    var sessions: [UInt32: Int] = [:]
+    for (place, session) in observation.sessions.enumerated()
+    where inside.contains(session.connection) {
+      sessions[session.connection] = place
+    }
     var findings: [FindingRecord] = []
     for connection in wrapped.all {
       guard let facts = connection.webSocket else { continue }
-      if let session = sessions[connection.id.index] {
-        findings += self.findings(facts, session)
+      if let place = sessions[connection.id.index] {
+        findings += self.findings(facts, observation.sessions[place])
       } else {
         observation.warnings += facts.violations.map {
           WarningRecord(

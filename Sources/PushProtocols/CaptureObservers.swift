@@ -184,7 +184,8 @@ public final class CaptureObservers: ConnectionSink {
     var all = CaptureObservation()
     for observer in observers {
       let one = observer.finish(at: end)
-      all.sessions += one.sessions
+      // The first one's are taken as they are: there may be very many.
+      if all.sessions.isEmpty { all.sessions = one.sessions } else { all.sessions += one.sessions }
       all.deliveries += one.deliveries
       all.tallies += one.tallies
       all.findings += one.findings

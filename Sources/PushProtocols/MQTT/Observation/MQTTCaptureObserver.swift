@@ -209,10 +209,12 @@ public final class MQTTCaptureObserver: CaptureObserver {
     for broker in brokersInOrder { judge.settle(broker.receivers) }
     deliveries = books.conclude()
     var observation = CaptureObservation()
-    observation.sessions = closed.map(\.record).sorted { $0.id < $1.id }
     observation.tallies = books.tallies
     if books.keepsAll { observation.deliveries = deliveries.map(\.record) }
     observation.findings = judge.findings()
+    observation.sessions = closed.map(\.record)
+    closed = []
+    observation.sessions.sort { $0.id < $1.id }
     observation.warnings = warnings
     letGo()
     return observation

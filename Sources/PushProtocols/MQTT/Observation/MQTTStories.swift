@@ -5,16 +5,20 @@ import Wire
 /// Tells what happened to deliveries, in lines that name time and packet.
 struct MQTTStories {
   let observer: MQTTCaptureObserver
-  private let conversations: [SessionID: MQTTPastConversation]
+  /// Places in the observer's list.
+  private let conversations: [SessionID: Int]
 
   init(_ observer: MQTTCaptureObserver) {
     self.observer = observer
     conversations = Dictionary(
-      observer.closed.map { ($0.record.id, $0) }, uniquingKeysWith: { first, _ in first })
+      observer.closed.enumerated().lazy.map { ($0.element.record.id, $0.offset) },
+      uniquingKeysWith: { first, _ in first })
   }
 
   /// Whose session it was.
-  func name(of session: SessionID) -> String { conversations[session]?.name ?? "?" }
+  func name(of session: SessionID) -> String {
+    conversations[session].map { observer.closed[$0].name } ?? "?"
+  }
 
   // MARK: Violations
 
@@ -178,7 +182,7 @@ struct MQTTStories {
   // MARK: Lines
 
   private func conversation(of delivery: MQTTDelivery) -> MQTTPastConversation? {
-    delivery.event(.sent)?.session.flatMap { conversations[$0] }
+    delivery.event(.sent)?.session.flatMap { conversations[$0] }.map { observer.closed[$0] }
   }
 
   /// Publisher's PUBLISH and the server's yes.
