@@ -20,8 +20,6 @@ public final class CaptureObservers: ConnectionSink {
   private var routes = ConnectionTable<Route>()
   /// The observers of the claimed ones: asked for every segment, so small.
   private var claims = ConnectionTable<UInt8>()
-  /// The last one of them: the next segment is often of the same connection.
-  private var latest: (connection: ConnectionID, claim: Int)?
   private var leftOut: [UnrecognisedConnections] = []
 
   /// Observers by the ports that a user said are theirs.
@@ -56,16 +54,8 @@ public final class CaptureObservers: ConnectionSink {
     _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
     at moment: Moment
   ) -> Bool {
-    let claim: Int
-    if let latest, latest.connection == connection {
-      claim = latest.claim
-    } else if let known = claims[connection] {
-      claim = Int(known)
-      latest = (connection, claim)
-    } else {
-      return false
-    }
-    return unsafe observers[claim].takes(segment, of: connection, bytes: bytes, at: moment)
+    guard let claim = claims.repeated(connection) else { return false }
+    return unsafe observers[Int(claim)].takes(segment, of: connection, bytes: bytes, at: moment)
   }
 
   public func receive(
@@ -84,7 +74,6 @@ public final class CaptureObservers: ConnectionSink {
     if case .ended = event {
       routes.remove(connection)
       claims.remove(connection)
-      latest = nil
     }
   }
 

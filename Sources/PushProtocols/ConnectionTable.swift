@@ -12,6 +12,17 @@ struct ConnectionTable<Value> {
 
   private var entries = ContiguousArray(repeating: Entry(), count: 16)
   private(set) var count = 0
+  /// The last one that `repeated` found.
+  private var latest: (connection: ConnectionID, value: Value)?
+
+  /// The same as the subscript, for questions that are mostly about the same connection as the
+  /// question before.
+  mutating func repeated(_ connection: ConnectionID) -> Value? {
+    if let latest, latest.connection == connection { return latest.value }
+    guard let value = self[connection] else { return nil }
+    latest = (connection, value)
+    return value
+  }
 
   subscript(connection: ConnectionID) -> Value? {
     get {
@@ -24,6 +35,7 @@ struct ConnectionTable<Value> {
       return nil
     }
     set {
+      latest = nil
       guard let newValue else { return remove(connection) }
       if count * 2 >= entries.count { grow() }
       if put(newValue, connection) { count += 1 }
@@ -63,6 +75,7 @@ struct ConnectionTable<Value> {
   }
 
   mutating func remove(_ connection: ConnectionID) {
+    latest = nil
     let mask = entries.count - 1
     var hole = home(connection)
     while entries[hole].value != nil, entries[hole].connection != connection {

@@ -16,8 +16,6 @@ public final class MQTTCaptureObserver: CaptureObserver {
   private var conversations = ConnectionTable<MQTTConversation>()
   /// Of the same conversations.
   private var traffics = ConnectionTable<MQTTTrafficPlace>()
-  /// The last one that took a segment: the next segment is often of the same connection.
-  private var latest: (connection: ConnectionID, place: MQTTTrafficPlace)?
   let goodTopics = MQTTGoodTopics()
 
   private var books: MQTTDeliveryBooks
@@ -62,16 +60,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
     at moment: Moment
   ) -> Bool {
-    let place: MQTTTrafficPlace
-    if let latest, latest.connection == connection {
-      place = latest.place
-    } else if let known = traffics[connection] {
-      place = known
-      latest = (connection, known)
-    } else {
-      return false
-    }
-    guard place.traffic.isRoutine else { return false }
+    guard let place = traffics.repeated(connection), place.traffic.isRoutine else { return false }
     if moment.time > now.time { now = moment }
     let taken = unsafe place.traffic.take(segment, bytes, at: moment, self)
     if taken < bytes.count {
@@ -127,7 +116,6 @@ public final class MQTTCaptureObserver: CaptureObserver {
     }
     conversations.remove(conversation.connection)
     traffics.remove(conversation.connection)
-    latest = nil
     closed.append(MQTTPastConversation(conversation))
     // Deliveries know it, and would keep each other.
     if watch == nil, conversation.record.end != .open { conversation.subscriber = nil }

@@ -49,6 +49,8 @@ import Wire
         model[connection] = nil
       }
       #expect(table[connection] == model[connection] && table.count == model.count)
+      // Asked for again and again, whatever happens to it in between.
+      #expect(table.repeated(ConnectionID(7)) == model[ConnectionID(7)])
     }
     #expect(table.keysInOrder == model.keys.sorted())
   }
