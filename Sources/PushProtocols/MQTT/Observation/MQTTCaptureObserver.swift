@@ -21,7 +21,6 @@ public final class MQTTCaptureObserver: CaptureObserver {
   private var books: MQTTDeliveryBooks
   /// The deliveries in question when the capture is over.
   private(set) var deliveries: [MQTTDelivery] = []
-  private var topics = MQTTTopicMemory()
   private(set) var closed: [MQTTPastConversation] = []
   var stillOpen: [MQTTConversation] = []
   var violations = MQTTViolationLog()
@@ -154,7 +153,10 @@ public final class MQTTCaptureObserver: CaptureObserver {
   /// may be.
   var memoryLimit: Int { books.memoryLimit }
 
-  func topicText(_ bytes: RawSpan) -> String { topics.text(bytes) }
+  func topicText(_ bytes: RawSpan) -> String {
+    let number = unsafe bytes.withUnsafeBytes { unsafe goodTopics.number(of: $0) }
+    return number.map(goodTopics.text) ?? MQTTText.string(bytes)
+  }
 
   // MARK: What is not complete
 

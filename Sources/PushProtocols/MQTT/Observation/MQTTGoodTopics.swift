@@ -14,8 +14,9 @@ import Wire
   /// Numbers plus one, at the places of their hashes; 0 where there is none.
   private var places = [UInt32](repeating: 0, count: 256)
 
-  /// Beyond, a capture is one that was made to have many: new topics go without a number.
-  private static let limit = 1 << 16
+  /// Beyond these, of topics and of their letters, new topics go without a number.
+  private static let limit = (topics: 1 << 16, letters: 4 << 20)
+  private var letters = 0
 
   deinit {
     for entry in entries { unsafe entry.bytes.deallocate() }
@@ -42,14 +43,15 @@ import Wire
       }
       at = (at + 1) & (places.count - 1)
     }
-    guard entries.count < Self.limit, topic.count > 0, MQTTText.problem(in: bytes) == nil,
-      !MQTTText.hasWildcard(bytes)
+    guard entries.count < Self.limit.topics, letters + topic.count <= Self.limit.letters,
+      topic.count > 0, MQTTText.problem(in: bytes) == nil, !MQTTText.hasWildcard(bytes)
     else { return nil }
     return unsafe add(topic, hash)
   }
 
   private func add(_ topic: UnsafeRawBufferPointer, _ hash: UInt64) -> UInt32 {
     let number = UInt32(entries.count)
+    letters += topic.count
     let memory = UnsafeMutableRawPointer.allocate(byteCount: topic.count, alignment: 16)
     unsafe memory.copyMemory(from: topic.baseAddress!, byteCount: topic.count)
     unsafe entries.append(

@@ -55,32 +55,6 @@ struct MQTTSeenPublish {
   }
 }
 
-/// The topics of late, so that a PUBLISH to one of them needs no new text.
-struct MQTTTopicMemory {
-  private static let size = 256
-  private var entries = [(hash: UInt64, text: String)](repeating: (0, ""), count: size)
-
-  mutating func text(_ bytes: RawSpan) -> String {
-    let hash = MQTTContentHash.hash(bytes)
-    let at = Int(truncatingIfNeeded: hash) & (Self.size - 1)
-    if entries[at].hash == hash, Self.isSame(entries[at].text, bytes) { return entries[at].text }
-    let text = MQTTText.string(bytes)
-    entries[at] = (hash, text)
-    return text
-  }
-
-  private static func isSame(_ text: String, _ bytes: RawSpan) -> Bool {
-    let units = text.utf8
-    guard units.count == bytes.byteCount else { return false }
-    var index = 0
-    for unit in units {
-      if unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) != unit { return false }
-      index += 1
-    }
-    return true
-  }
-}
-
 /// A message with QoS 1 or 2 as its publisher sent it.
 final class MQTTPublication {
   let publisher: String

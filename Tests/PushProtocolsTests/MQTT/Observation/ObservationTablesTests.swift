@@ -109,4 +109,24 @@ import Wire
     }
     #expect(most < 50 * 100 + 10_000)
   }
+
+  @Test func `good topics are numbered, up to a limit of their letters`() {
+    let topics = MQTTGoodTopics()
+    func number(_ topic: [UInt8]) -> UInt32? {
+      unsafe topic.withUnsafeBytes { unsafe topics.number(of: $0) }
+    }
+    let first = number(Array("t/x".utf8))
+    #expect(first != nil && number(Array("t/x".utf8)) == first)
+    #expect(first.map(topics.text) == "t/x")
+    for bad in ["", "t/#", "a+b", "a\0"] { #expect(number(Array(bad.utf8)) == nil, "\(bad)") }
+    var long = [UInt8](repeating: UInt8(ascii: "x"), count: 65_535)
+    var numbered = 0
+    for index in 0..<100 {
+      long[0] = UInt8(ascii: "0") + UInt8(index % 10)
+      long[1] = UInt8(ascii: "0") + UInt8(index / 10)
+      if number(long) != nil { numbered += 1 }
+    }
+    #expect(numbered == 64)
+    #expect(number(Array("t/x".utf8)) == first)
+  }
 }
