@@ -21,10 +21,6 @@ struct EncryptedConversation {
   private static let quiet = Nanoseconds.milliseconds(200)
   /// An answer may take so long, or twice as long as the slowest before.
   private static let shortestWait = Nanoseconds.seconds(1)
-  /// Who has paused for so long and gone on, so often, speaks regularly. A login is a burst.
-  static let rhythm = (pause: Nanoseconds.seconds(1), count: 3)
-  /// A shorter silence at the end proves nothing.
-  static let shortestSilence = Nanoseconds.seconds(10)
 
   private struct Push {
     var moment: Moment
@@ -34,11 +30,9 @@ struct EncryptedConversation {
   }
 
   private let description: ConnectionDescription
-  private var lastFromClient: Moment?
+  /// Of the client's records.
+  private var rhythm = ClientRhythm()
   private var lastFromServer: Moment?
-  /// The longest time between two records of the client, and how many were long.
-  private var longestPause = Nanoseconds.zero
-  private var pauses = 0
   /// The client sent what may be a request, and the server has said nothing since.
   private var isAnswerDue = false
   /// What the server sent unasked and the client has not answered; the first and the last of them.
@@ -84,16 +78,12 @@ struct EncryptedConversation {
   }
 
   private mutating func hearClient(_ length: UInt64, at moment: Moment) {
-    if let last = lastFromClient, moment.time > last.time {
-      longestPause = max(longestPause, moment.time - last.time)
-      if moment.time - last.time >= Self.rhythm.pause { pauses += 1 }
-    }
+    rhythm.hear(at: moment)
     if length >= Self.shortestRequest { isAnswerDue = true }
     if let first = unanswered?.first {
       answered += 1
       slowestAnswer = max(slowestAnswer, moment.time - first.moment.time)
     }
-    lastFromClient = moment
     unanswered = nil
     arrived = nil
   }
@@ -104,7 +94,7 @@ struct EncryptedConversation {
       isAnswerDue = false
     }
     // Nothing is pushed to a client that has not said who it is.
-    guard length >= Self.shortestPush, let heard = lastFromClient else { return }
+    guard length >= Self.shortestPush, let heard = rhythm.lastHeard else { return }
     let push = Push(moment: moment, length: length, end: end)
     if var waiting = unanswered {
       waiting.last = push
@@ -186,19 +176,13 @@ struct EncryptedConversation {
 
   /// A client that spoke regularly and stopped, long before the connection ended.
   private func silence(_ last: (text: String, moment: Moment)) -> FindingRecord? {
-    guard pauses >= Self.rhythm.count, let heard = lastFromClient,
-      last.moment.time > heard.time
-    else { return nil }
-    let length = last.moment.time - heard.time
-    guard length >= Self.shortestSilence, length.count > longestPause.count &* 2 else {
-      return nil
-    }
+    guard let (length, heard) = rhythm.silence(until: last.moment.time) else { return nil }
     return FindingRecord(
       .zombie, .inconclusive, label: "SILENT", subscriber: client,
       headline: "\(client) said nothing for \(length.seconds3), on a connection that nobody had "
         + "closed",
-      reason: "It had gone on after \(pauses) pauses before, and never been silent for more than "
-        + "\(longestPause.seconds3). What its keep-alive demands is inside of TLS.",
+      reason: "It had gone on after \(rhythm.pauses) pauses before, and never been silent for more "
+        + "than \(rhythm.longestPause.seconds3). What its keep-alive demands is inside of TLS.",
       story: [line(heard, "the last record of the client"), line(last.moment, last.text)])
   }
 

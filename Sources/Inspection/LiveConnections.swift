@@ -16,11 +16,8 @@ final class LiveConnections: ConnectionSink {
     var isOpened = false
     var ending: (text: String, moment: Moment)?
     var hasEnded = false
-    /// Of the client: when it spoke last, and its longest pause.
-    var lastHeard: Moment?
-    var longestPause = Nanoseconds.zero
-    /// How often it paused for long and went on.
-    var pauses = 0
+    /// Of the client.
+    var rhythm = ClientRhythm()
     var isSilenceTold = false
   }
 
@@ -55,11 +52,7 @@ final class LiveConnections: ConnectionSink {
   private func note(_ event: ConnectionEvent, _ one: inout Watched, at moment: Moment) {
     switch event {
     case .bytes(.toServer, _), .gap(.toServer, _, _, .encrypted):
-      if let last = one.lastHeard, moment.time > last.time {
-        one.longestPause = max(one.longestPause, moment.time - last.time)
-        if moment.time - last.time >= EncryptedConversation.rhythm.pause { one.pauses += 1 }
-      }
-      one.lastHeard = moment
+      one.rhythm.hear(at: moment)
       one.isSilenceTold = false
     case .finished(let direction, _) where one.ending == nil:
       one.ending = (direction == .toServer ? "client closed" : "server closed", moment)
@@ -104,25 +97,16 @@ final class LiveConnections: ConnectionSink {
       one.isOpened = true
       add(.connectionOpened, one.began, "→ \(one.description.server), \(what)")
     }
-    if !one.isSilenceTold, one.ending == nil, let heard = one.lastHeard, isSilent(one, at: now) {
+    if !one.isSilenceTold, one.ending == nil, one.around?.tls?.speaksHTTP != true,
+      let (length, heard) = one.rhythm.silence(until: now)
+    {
       one.isSilenceTold = true
       add(
         .clientSilent, Moment(time: now, frame: 0),
-        "nothing for \((now - heard.time).seconds3) since frame \(heard.frame); it had never been "
-          + "silent for more than \(one.longestPause.seconds3)")
+        "nothing for \(length.seconds3) since frame \(heard.frame); it had never been silent for "
+          + "more than \(one.rhythm.longestPause.seconds3)")
     }
     if let ending = one.ending { add(.connectionClosed, ending.moment, ending.text) }
-  }
-
-  /// By the same measure as the report's.
-  private func isSilent(_ one: Watched, at now: Instant) -> Bool {
-    guard one.pauses >= EncryptedConversation.rhythm.count, let heard = one.lastHeard,
-      now > heard.time
-    else { return false }
-    if one.around?.tls?.speaksHTTP == true { return false }
-    let length = now - heard.time
-    return length >= EncryptedConversation.shortestSilence
-      && length.count > one.longestPause.count &* 2
   }
 
   /// `nil` for what is of no interest here: in the clear, or decrypted and no WebSocket.
