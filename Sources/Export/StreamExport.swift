@@ -33,7 +33,8 @@ public enum StreamExport {
       if reading.needsSecretsFromBehind, path != "-" {
         var options = options
         options.secrets = reading.secrets
-        let file = try CaptureFile(path: path, filter: options.filter, notice: options.notice)
+        // Whatever is to be noticed was.
+        let file = try CaptureFile(path: path, filter: options.filter)
         reading = try read(file, path, options, folder)
       }
       return reading.result
@@ -65,8 +66,7 @@ public enum StreamExport {
     _ file: consuming CaptureFile, _ path: String, _ options: CaptureOptions, _ folder: String
   ) throws(ExportError) -> Reading {
     let files = StreamFiles(folder: folder)
-    let wrapped = WrappedConnections(
-      unfinished: UnfinishedBytes(limit: options.unfinishedBytes))
+    let wrapped = WrappedConnections(options)
     var options = options
     options.takesOffWebSocket = false
     let clear = ClearStreams(files)

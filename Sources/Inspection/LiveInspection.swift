@@ -28,7 +28,7 @@ public final class LiveInspection {
     moreSecrets: (() -> [UInt8])? = nil
   ) {
     self.options = options
-    wrapped = WrappedConnections(unfinished: UnfinishedBytes(limit: options.unfinishedBytes))
+    wrapped = WrappedConnections(options)
     observers = CaptureInspection.observers(options, keepsDeliveries: keepsDeliveries, wrapped)
     observers.watch(patience: patience)
     connections = LiveConnections(observers, wrapped)

@@ -35,8 +35,7 @@ public enum UnwrappedCapture {
     _ file: consuming CaptureFile, _ options: CaptureOptions,
     into makeSink: (WrappedConnections) -> Sink
   ) -> (Reading<Sink>, TLSSecrets) {
-    let wrapped = WrappedConnections(
-      unfinished: UnfinishedBytes(limit: options.unfinishedBytes))
+    let wrapped = WrappedConnections(options)
     let sink = makeSink(wrapped)
     let unwrapping = UnwrappingSink(options, to: sink, noting: wrapped)
     let relay = ConnectionRelay.isWorthwhile ? ConnectionRelay(to: unwrapping) : nil

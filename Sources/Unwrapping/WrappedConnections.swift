@@ -26,6 +26,11 @@ public final class WrappedConnections {
 
   public init(unfinished: UnfinishedBytes = UnfinishedBytes()) { self.unfinished = unfinished }
 
+  /// With the limit that somebody has set.
+  public convenience init(_ options: CaptureOptions) {
+    self.init(unfinished: UnfinishedBytes(limit: options.unfinishedBytes))
+  }
+
   /// What is known by now; `nil` for a connection that has nothing around its protocol.
   public subscript(connection: ConnectionID) -> WrappedConnection? {
     byConnection[connection]

@@ -64,7 +64,7 @@ extension MQTTHistoryBuilder {
     }
   }
 
-  func isUnseen(_ item: MQTTRecordedPacket, in number: Int) -> Bool {
+  private func isUnseen(_ item: MQTTRecordedPacket, in number: Int) -> Bool {
     let session = story.sessions[number]
     return session.recording.packets.indices.contains { position in
       guard session.recording.packets[position].moment == item.moment,
@@ -81,7 +81,7 @@ extension MQTTHistoryBuilder {
   }
 
   /// When the message that the server sent at that moment had been published.
-  func submission(of moment: Moment, in number: Int) -> Moment? {
+  private func submission(of moment: Moment, in number: Int) -> Moment? {
     let session = story.sessions[number]
     for (position, item) in session.recording.packets.enumerated()
     where item.moment == moment && item.direction == .toClient {
@@ -104,7 +104,7 @@ extension MQTTHistoryBuilder {
     }
   }
 
-  mutating func addLoss(
+  private mutating func addLoss(
     _ span: MQTTRecordedFlow.Span, _ direction: Direction, _ number: Int, _ node: NodeID
   ) {
     let recording = story.sessions[number].recording
@@ -142,7 +142,7 @@ extension MQTTHistoryBuilder {
   /// Just before a run repeats, for the last time before `limit`, what it sent at `sent`: real
   /// stacks keep another measure of the round trip than the simulated one (RTT + 200 ms,
   /// doubling), and a path that heals between two repetitions heals only with the later one.
-  func lastRepetition(of sent: Instant, before limit: Instant) -> Instant {
+  private func lastRepetition(of sent: Instant, before limit: Instant) -> Instant {
     var wait = measure.rtt + .milliseconds(200)
     var next = sent + wait
     while next + wait * 2 <= limit {

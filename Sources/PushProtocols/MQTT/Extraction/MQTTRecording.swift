@@ -78,13 +78,7 @@ final class MQTTRecording {
     case .gap(let direction, _, let length, let kind):
       framers[Int(direction.rawValue)].gap(of: length)
       isUnreadable[Int(direction.rawValue)] = true
-      let what =
-        switch kind {
-        case .encrypted: "are encrypted"
-        case .givenUp: "were given up, because too much waited to be complete"
-        case .notCaptured, .lostOnTheWire, .unknown: "are missing in the capture"
-        }
-      trouble.append((moment, "\(length) bytes \(what)"))
+      trouble.append((moment, "\(length) bytes \(kind.words)"))
     case .acknowledged(let direction, let upTo):
       sign(direction.opposite, moment)
       flows[Int(direction.rawValue)].acknowledged(upTo: upTo, at: moment)
@@ -141,11 +135,7 @@ final class MQTTRecording {
   /// What waits has to go, to make room; nothing after it is replayed.
   func giveUpUnfinished(_ bytes: UnfinishedBytes.Held) {
     isUnreadable[Int(bytes.place.direction.rawValue)] = true
-    trouble.append(
-      (
-        bytes.moment,
-        "\(bytes.count) bytes were given up, because too much waited to be complete"
-      ))
+    trouble.append((bytes.moment, "\(bytes.count) bytes \(GapKind.givenUp.words)"))
   }
 
   private func giveUp(_ direction: Direction, at moment: Moment) {

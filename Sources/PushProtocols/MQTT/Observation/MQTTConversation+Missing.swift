@@ -16,13 +16,7 @@ extension MQTTConversation {
     countUnfinished(direction, at: moment)
     transport.sent(direction, upTo: offset + length)
     // What nobody ever got changed nothing at the other end; but it was meant to.
-    let what =
-      switch kind {
-      case .encrypted: "are encrypted"
-      case .givenUp: "were given up, because too much waited to be complete"
-      case .notCaptured, .lostOnTheWire, .unknown: "are missing in the capture"
-      }
-    doubt("\(length) bytes \(sender(direction)) \(what)", direction, at: moment)
+    doubt("\(length) bytes \(sender(direction)) \(kind.words)", direction, at: moment)
   }
 
   /// What waits here has to go, to make room.
@@ -32,8 +26,7 @@ extension MQTTConversation {
     beginnings[direction] = nil
     countUnfinished(direction, at: moment)
     doubt(
-      "\(count) bytes \(sender(direction)) were given up, because too much waited to be complete",
-      direction, at: moment)
+      "\(count) bytes \(sender(direction)) \(GapKind.givenUp.words)", direction, at: moment)
   }
 
   func countUnfinished(_ direction: Direction, at moment: Moment) {
