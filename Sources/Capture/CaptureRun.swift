@@ -43,7 +43,7 @@ struct CaptureRun: ~Copyable {
   mutating func readAll(_ container: inout PacketContainer) {
     while readOne(&container, file: 0) {
       if let bytes = unsafe container.upcoming(PlainFrame.opening),
-        let key = unsafe PlainFrame.key(bytes)
+        let key = unsafe PlainFrame.key(bytes.bytes)
       {
         reassembler.foresee(key)
       }

@@ -12,17 +12,10 @@ enum PlainFrame {
 
   /// Whose packet it seems to be, by its first `opening` bytes.
   @inline(__always)
-  static func key(_ bytes: UnsafeRawBufferPointer) -> FlowKey? {
-    func number<Word: FixedWidthInteger & BitwiseCopyable>(_ at: Int, _ type: Word.Type) -> Word {
-      unsafe Word(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: type))
-    }
-    guard bytes.count >= opening, number(12, UInt16.self) == 0x0800,
-      number(14, UInt8.self) == 0x45
-    else { return nil }
+  static func key(_ bytes: RawSpan) -> FlowKey? {
+    guard bytes.byteCount >= opening, isPlainIPv4(bytes) else { return nil }
     return FlowKey.of(
-      IPAddress(high: 0, low: UInt64(number(26, UInt32.self)), isIPv6: false),
-      IPAddress(high: 0, low: UInt64(number(30, UInt32.self)), isIPv6: false),
-      number(34, UInt16.self), number(36, UInt16.self)
+      source(bytes), destination(bytes), uint16(bytes, sourcePort), uint16(bytes, destinationPort)
     ).key
   }
 
@@ -30,29 +23,57 @@ enum PlainFrame {
   @inline(__always)
   static func decode(_ bytes: RawSpan) -> (segment: TCPSegment, payload: Int)? {
     guard bytes.byteCount >= ethernet + ip + 20 else { return nil }
-    // All offsets below are less than 54.
-    func uint8(_ at: Int) -> UInt8 { unsafe bytes.unsafeLoad(fromByteOffset: at, as: UInt8.self) }
-    func uint16(_ at: Int) -> UInt16 {
-      unsafe UInt16(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt16.self))
-    }
-    func uint32(_ at: Int) -> UInt32 {
-      unsafe UInt32(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt32.self))
-    }
-    // EtherType IPv4; version 4 with a header of five words; no fragment; protocol TCP; no SYN.
-    guard uint16(12) == 0x0800, uint8(14) == 0x45, uint16(20) & 0x3FFF == 0, uint8(23) == 6,
-      uint8(47) & TCPFlags.syn.rawValue == 0
+    // All offsets below are less than 54. No fragment; protocol TCP; no SYN.
+    guard isPlainIPv4(bytes), uint16(bytes, 20) & 0x3FFF == 0, uint8(bytes, 23) == 6,
+      uint8(bytes, 47) & TCPFlags.syn.rawValue == 0
     else { return nil }
-    let length = Int(uint16(16))
-    let headers = ip + Int(uint8(46) >> 4) * 4
+    let length = Int(uint16(bytes, 16))
+    let headers = ip + Int(uint8(bytes, 46) >> 4) * 4
     guard headers >= ip + 20, headers <= length, ethernet + length <= bytes.byteCount else {
       return nil
     }
     let segment = TCPSegment(
-      source: IPAddress(high: 0, low: UInt64(uint32(26)), isIPv6: false),
-      destination: IPAddress(high: 0, low: UInt64(uint32(30)), isIPv6: false),
-      sourcePort: uint16(34), destinationPort: uint16(36), sequence: uint32(38),
-      acknowledgement: uint32(42), flags: TCPFlags(rawValue: uint8(47)), window: uint16(48),
+      source: source(bytes), destination: destination(bytes),
+      sourcePort: uint16(bytes, sourcePort), destinationPort: uint16(bytes, destinationPort),
+      sequence: uint32(bytes, 38), acknowledgement: uint32(bytes, 42),
+      flags: TCPFlags(rawValue: uint8(bytes, 47)), window: uint16(bytes, 48),
       windowScale: TCPSegment.noScale, wireLength: length - headers)
     return (segment, ethernet + headers)
+  }
+
+  // MARK: Fields, whose bytes the caller has made sure of
+
+  private static let sourcePort = 34
+  private static let destinationPort = 36
+
+  /// EtherType IPv4; version 4 with a header of five words.
+  @inline(__always)
+  private static func isPlainIPv4(_ bytes: RawSpan) -> Bool {
+    uint16(bytes, 12) == 0x0800 && uint8(bytes, 14) == 0x45
+  }
+
+  @inline(__always)
+  private static func source(_ bytes: RawSpan) -> IPAddress {
+    IPAddress(high: 0, low: UInt64(uint32(bytes, 26)), isIPv6: false)
+  }
+
+  @inline(__always)
+  private static func destination(_ bytes: RawSpan) -> IPAddress {
+    IPAddress(high: 0, low: UInt64(uint32(bytes, 30)), isIPv6: false)
+  }
+
+  @inline(__always)
+  private static func uint8(_ bytes: RawSpan, _ at: Int) -> UInt8 {
+    unsafe bytes.unsafeLoad(fromByteOffset: at, as: UInt8.self)
+  }
+
+  @inline(__always)
+  private static func uint16(_ bytes: RawSpan, _ at: Int) -> UInt16 {
+    unsafe UInt16(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt16.self))
+  }
+
+  @inline(__always)
+  private static func uint32(_ bytes: RawSpan, _ at: Int) -> UInt32 {
+    unsafe UInt32(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt32.self))
   }
 }
