@@ -28,6 +28,13 @@ import Testing
       mosquitto -v -p 1883 >broker.log 2>&1 & BROKER=$!
       await running broker.log
     }
+    # Until what it listens to is told.
+    listening() {
+      for i in $(seq 300); do
+        grep -q opened live && break
+        mosquitto_pub -p 1883 -q 1 -t up -m up; sleep 0.1
+      done
+    }
     subscribe() {
       mosquitto_sub -p 1883 -i phone -c -q 1 -t 't/#' -k 60 >/dev/null 2>&1 & PHONE=$!
       await 'Sending SUBACK to phone' broker.log
@@ -60,10 +67,7 @@ import Testing
         """
         broker
         $PUSHBENCH inspect --interface lo --patience 1s --write kept.pcapng >live 2>&1 & BENCH=$!
-        for i in $(seq 300); do
-          grep -q opened live && break
-          mosquitto_pub -p 1883 -q 1 -t up -m up; sleep 0.1
-        done
+        listening
         subscribe
         await 'opened .* phone' live
         kill -STOP $PHONE
@@ -96,10 +100,7 @@ import Testing
         $PUSHBENCH inspect - <packets >live 2>&1 & BENCH=$!
         tcpdump -i lo -U -w - tcp port 1883 >packets 2>tcpdump.log & DUMP=$!
         await 'listening on' tcpdump.log
-        for i in $(seq 300); do
-          grep -q opened live && break
-          mosquitto_pub -p 1883 -q 1 -t up -m up; sleep 0.1
-        done
+        listening
         subscribe
         await 'opened .* phone' live
         mosquitto_pub -p 1883 -q 1 -t t/x -m hello
@@ -158,10 +159,7 @@ import Testing
         mosquitto -v -c broker.conf >broker.log 2>&1 &
         await running broker.log
         $PUSHBENCH inspect --interface lo --keylog keys --patience 1s >live 2>&1 & BENCH=$!
-        for i in $(seq 300); do
-          grep -q opened live && break
-          mosquitto_pub -p 1883 -q 1 -t up -m up; sleep 0.1
-        done
+        listening
         /usr/bin/python3 phone.py &
         await 'opened .* phone' live
         await 'Sending SUBACK to phone' broker.log
