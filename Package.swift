@@ -40,6 +40,10 @@ let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swi
 let containers = Target.Dependency.product(
   name: "BasicContainers", package: "swift-collections")
 
+// Header compression of HTTP/2; nothing of its event loops is used.
+let hpack = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+
 let package = Package(
   name: "PushBench",
   products: [
@@ -50,6 +54,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
   ],
   targets: [
     // Bytes and instants.
@@ -67,9 +73,12 @@ let package = Package(
     layer("TLS", ["Timeline", "Wire", crypto, cryptoExtras]),
     // Virtual time, machines, transport, scenarios, faults.
     layer("Simulation", ["Timeline", "Custody", containers]),
+    // Connections in HTTP/2 to their streams.
+    layer("HTTP2", ["Timeline", "Wire", hpack, nioCore]),
     // One folder a protocol: codec, observation of captures, machines.
     layer(
-      "PushProtocols", ["CPrefetch", "Timeline", "Wire", "Custody", "Simulation"], also: fast),
+      "PushProtocols", ["CPrefetch", "Timeline", "Wire", "Custody", "Simulation", "HTTP2"],
+      also: fast),
     // Connections in WebSocket to what is in the messages.
     layer("WebSocket", ["Wire"]),
     // Captures with all that is around their protocols taken off.
@@ -103,7 +112,7 @@ let package = Package(
       "PushBench",
       [
         "Timeline", "Wire", "Custody", "Capture", "TLS", "Simulation", "PushProtocols", "Oracles",
-        "WebSocket", "Unwrapping", "Inspection", "Export", "Replay", "Shrinking", "Search",
+        "HTTP2", "WebSocket", "Unwrapping", "Inspection", "Export", "Replay", "Shrinking", "Search",
         "Reporting",
       ]),
     .executableTarget(
@@ -141,6 +150,7 @@ let package = Package(
     tests(
       "ExportTests",
       ["Export", "Capture", "Custody", "Inspection", "TLS", "Unwrapping", "Wire"]),
+    tests("HTTP2Tests", ["HTTP2", "Timeline", "Wire", hpack, nioCore]),
     tests("WebSocketTests", ["WebSocket", "Timeline", "Wire"]),
     tests("UnwrappingTests", ["Unwrapping", "Capture", "TLS", "Timeline", "Wire"]),
     tests("OraclesTests", ["Timeline", "Custody", "Oracles"]),

@@ -96,7 +96,14 @@ public enum CaptureInspection {
     CaptureObservers(
       assigned: options.assignments.protocols, keepsDeliveries: keepsDeliveries,
       unfinished: wrapped.unfinished, others: [EncryptedObserver(wrapped)]
-    ) { wrapped.isWebSocket($0) ? "WebSocket" : nil }
+    ) {
+      wrapped.isWebSocket($0) ? "WebSocket" : nil
+    } names: {
+      guard let tls = wrapped.current($0, $1)?.tls else { return nil }
+      return CaptureObservers.TLSNames(
+        server: tls.serverName,
+        protocols: tls.chosenProtocol.map { [$0] } ?? tls.offeredProtocols)
+    }
   }
 
   /// - Throws: when there is nothing to look at in a capture.

@@ -22,6 +22,10 @@ public struct ConnectionOpening: Sendable {
   public var hasGap = false
   /// The connection is inside TLS; the bytes above are what was inside, as far as it can be read.
   public var secrecy: Secrecy?
+  /// What the client asked for in the clear when it began TLS: whom (SNI), and to speak what (ALPN;
+  /// the server's choice where that is known).
+  public var serverName: String?
+  public var applicationProtocols: [String] = []
   /// What is sent this way can't be decrypted, by direction.
   public var isUnreadable = [false, false]
 

@@ -25,6 +25,7 @@ public final class CaptureObservers: ConnectionSink {
   /// Observers by the ports that a user said are theirs.
   private var assigned: [UInt16: Int] = [:]
   private let around: (ConnectionID) -> String?
+  private let names: (ConnectionID, ConnectionDescription) -> TLSNames?
   private let unfinished: UnfinishedBytes
   /// How many of the observers are of the catalog; the others come behind.
   private let catalogCount: Int
@@ -36,13 +37,16 @@ public final class CaptureObservers: ConnectionSink {
   ///   - unfinished: bounds what waits to be complete; `makeRoom` is for others to call.
   ///   - others: observers that are asked when none of the catalog is interested.
   ///   - around: what unclaimed connections were inside of, when that says more than their content.
+  ///   - names: what the client of a connection in TLS asked for in the clear.
   public init(
     _ catalog: [ObservedProtocol] = ObservationCatalog.all, assigned: [UInt16: String] = [:],
     keepsDeliveries: Bool = true, unfinished: UnfinishedBytes = UnfinishedBytes(),
     others: [any CaptureObserver] = [],
-    around: @escaping (ConnectionID) -> String? = { _ in nil }
+    around: @escaping (ConnectionID) -> String? = { _ in nil },
+    names: @escaping (ConnectionID, ConnectionDescription) -> TLSNames? = { _, _ in nil }
   ) {
     self.around = around
+    self.names = names
     self.unfinished = unfinished
     catalogCount = catalog.count
     let numbers = RecordNumbers(keepsDeliveries: keepsDeliveries, unfinished: unfinished)
@@ -69,11 +73,28 @@ public final class CaptureObservers: ConnectionSink {
     case .ignored: break
     case .undecided(let waiting):
       unsafe waiting.append(event, bytes: bytes, at: moment)
+      if case .secured = event, let names = names(connection, description) {
+        waiting.opening.serverName = names.server
+        waiting.opening.applicationProtocols = names.protocols
+      }
       settle(waiting, connection, at: moment)
     }
     if case .ended = event {
       routes.remove(connection)
       claims.remove(connection)
+    }
+  }
+
+  /// What a client asks for in the clear when it begins TLS.
+  public struct TLSNames: Sendable {
+    /// Whom: SNI.
+    public var server: String?
+    /// To speak what: ALPN, offered or chosen.
+    public var protocols: [String]
+
+    public init(server: String?, protocols: [String]) {
+      self.server = server
+      self.protocols = protocols
     }
   }
 

@@ -135,7 +135,7 @@ public struct InspectionText {
     case .acknowledged: .good
     case .lost, .ghost: .bad
     case .pending, .unknown, .expired: .doubtful
-    case .superseded, .rejected: nil
+    case .accepted, .superseded, .rejected: nil
     }
   }
 
@@ -144,8 +144,10 @@ public struct InspectionText {
     // One session of each subscriber, and nothing to tell: the table above says it all.
     if inspection.observation.findings.isEmpty, all.count == rows.count { return }
     if all.isEmpty { return }
+    let isMQTT = all.allSatisfy { $0.protocolName == "mqtt" }
     var table = TerminalTable([
-      .init("session", .right), .init("subscriber", narrowest: 12), .init("MQTT"),
+      .init("session", .right), .init("subscriber", narrowest: 12),
+      .init(isMQTT ? "MQTT" : "protocol"),
       .init("began", .right), .init("sent", .right),
       .init("redelivered", .right), .init("unacknowledged", .right), .init("end", narrowest: 20),
     ])
@@ -155,7 +157,8 @@ public struct InspectionText {
         session.end == .open
         ? "still open" : "\(session.end.rawValue) at \(time(session.ended))\(note)"
       table.append([
-        .init(session.id.number), .init(session.subscriber), .init(session.version),
+        .init(session.id.number), .init(session.subscriber),
+        .init(isMQTT ? session.version : "\(session.protocolName) \(session.version)"),
         .init(time(session.began)), .init(session.sent),
         .init(session.redelivered),
         .init(session.unacknowledged, session.unacknowledged == 0 ? nil : .doubtful), .init(end),

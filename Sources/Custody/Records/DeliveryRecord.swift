@@ -4,6 +4,9 @@ public import Timeline
 public enum DeliveryState: String, Sendable, BitwiseCopyable, CaseIterable {
   /// The subscriber acknowledged it on a connection that the server had not closed.
   case acknowledged
+  /// Whoever it was handed to took it over and says no more, by its protocol: APNs answers a
+  /// provider with 200, and whether a device ever gets the push is not on that connection.
+  case accepted
   /// The capture ended while the server still owed it.
   case pending
   /// Accepted, and nobody will ever send it (again), though nothing entitled the server to drop it.

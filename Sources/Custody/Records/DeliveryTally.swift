@@ -9,7 +9,7 @@ public struct DeliveryTally: Hashable, Sendable {
   public private(set) var rejection = ""
   private var firstRejected = DeliveryID(.max)
   /// By the place of the state in `DeliveryState.allCases`.
-  private var counts = SIMD8<UInt64>()
+  private var counts = SIMD16<UInt64>()
 
   public init(subscriber: String) { self.subscriber = subscriber }
 
@@ -72,6 +72,7 @@ extension DeliveryState {
     case .superseded: 5
     case .rejected: 6
     case .unknown: 7
+    case .accepted: 8
     }
   }
 }

@@ -68,7 +68,7 @@ struct MQTTDeliveryGroups {
   static func collects(_ state: DeliveryState) -> Bool {
     switch state {
     case .ghost, .lost, .unknown, .expired: true
-    case .acknowledged, .pending, .superseded, .rejected: false
+    case .acknowledged, .accepted, .pending, .superseded, .rejected: false
     }
   }
 

@@ -139,7 +139,9 @@ final class MQTTLiveWatch {
       let late = delivery.lateness.map { " after \($0.seconds3)" } ?? ""
       events.append(
         event(.acknowledgedLate, delivery, delivery.acknowledgedAt, "acknowledged\(late)"))
-    case .acknowledged, .pending, .lost, .ghost, .expired, .superseded, .rejected, .unknown: break
+    case .acknowledged, .accepted, .pending, .lost, .ghost, .expired, .superseded, .rejected,
+      .unknown:
+      break
     }
   }
 
