@@ -136,7 +136,7 @@ let package = Package(
     tests("SimulationTests", ["Simulation", "Custody", "Timeline"]),
     tests(
       "PushProtocolsTests",
-      ["PushProtocols", "Custody", "Oracles", "Simulation", "Timeline", "Wire"]),
+      ["PushProtocols", "Custody", "HTTP2", "Oracles", "Simulation", "Timeline", "Wire"]),
     // A protocol without a protocol: plants a rule and sees whether search and shrinking find it.
     .target(
       name: "ToyBench", dependencies: ["Timeline", "Custody", "Simulation"], path: "Tests/ToyBench",

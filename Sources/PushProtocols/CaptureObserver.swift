@@ -107,6 +107,7 @@ public struct ObservedProtocol: Sendable {
 public enum ObservationCatalog {
   /// In this order they are asked whether a connection is theirs.
   public static let all: [ObservedProtocol] = [
-    ObservedProtocol(name: "mqtt") { MQTTCaptureObserver(numbers: $0) }
+    ObservedProtocol(name: "mqtt") { MQTTCaptureObserver(numbers: $0) },
+    ObservedProtocol(name: APNsProviderObserver.name) { APNsProviderObserver(numbers: $0) },
   ]
 }

@@ -253,12 +253,12 @@ public struct InspectionText {
     for row in rows where row.tally[.pending] > 0 {
       let count = row.tally[.pending]
       notes.append(
-        "\(TerminalNumber.counted(count, "delivery", "deliveries")) to \(row.subscriber) "
-          + "\(count == 1 ? "was" : "were") still owed when the capture ended.")
+        "\(row.subscriber): \(TerminalNumber.counted(count, "delivery", "deliveries")) "
+          + "\(count == 1 ? "was" : "were") still open when the capture ended.")
     }
     for row in rows where row.tally[.rejected] > 0 {
       let count = TerminalNumber.counted(row.tally[.rejected], "delivery", "deliveries")
-      notes.append("\(count) to \(row.subscriber) rejected: \(row.tally.rejection).")
+      notes.append("\(row.subscriber): \(count) rejected, the first: \(row.tally.rejection).")
     }
     for session in inspection.observation.sessions where !session.isIdentified {
       if session.evidenceMissing.isEmpty { continue }

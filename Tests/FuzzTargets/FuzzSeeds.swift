@@ -1,5 +1,7 @@
 import Capture
 import Foundation
+import TLS
+import Unwrapping
 import Wire
 
 /// Inputs to begin with, made anew from the recordings in captures/ and corpus/ each time, so that
@@ -27,6 +29,11 @@ public enum FuzzSeeds {
       Self.files("captures/mqtt", endingIn: ["pcap", "pcapng"]).flatMap { file in
         talks(file.path, longest: longest).map { [0] + $0 }
       }
+    case .http2:
+      Self.files("captures/apns", endingIn: ["pcap"]).filter {
+        $0.lastPathComponent.hasPrefix("h2-")
+      }
+      .flatMap { file in decrypted(file).map { [0] + $0 } }
     case .scenario: files("corpus/mqtt", endingIn: ["scenario"]).map(bytes)
     }
   }
@@ -78,6 +85,17 @@ public enum FuzzSeeds {
     let writer = TalkWriter(longest: longest)
     _ = try? CaptureFile(path: path).read(into: writer)
     return writer.talks.sorted { $0.key < $1.key }.map(\.value)
+  }
+
+  /// What is inside of TLS.
+  private static func decrypted(_ capture: URL) -> [[UInt8]] {
+    var options = CaptureOptions()
+    options.secrets.read(
+      keyLog: bytes(capture.deletingPathExtension().appendingPathExtension("keylog")))
+    let reading = try? UnwrappedCapture.read(capture.path, options) { _ in
+      TalkWriter(longest: longest)
+    }
+    return reading?.sink.talks.sorted { $0.key < $1.key }.map(\.value) ?? []
   }
 
   /// A key log and the first connections that it opens.

@@ -22,6 +22,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case websocket
   /// Both directions of a connection that is taken for MQTT.
   case mqtt
+  /// Both directions of a connection that is taken for a provider's to APNs.
+  case http2
   /// A scenario file.
   case scenario
 
@@ -32,7 +34,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .segments: try SegmentTarget.run(input)
     case .tls: try WrappingTargets.readTLS(input)
     case .websocket: try WrappingTargets.readWebSocket(input)
-    case .mqtt: try MQTTTarget.run(input)
+    case .mqtt: try ObservationTarget.run(input, "mqtt")
+    case .http2: try ObservationTarget.run(input, "apns-provider")
     case .scenario: try ScenarioTarget.run(input)
     }
   }

@@ -12,6 +12,7 @@ enum Captures {
         var oracle: String
         var subscriber: String
       }
+      var `protocol`: String
       var subscribers: [String: [String: Int]]
       var findings: [Finding]
       var doubtful: Bool
@@ -36,6 +37,8 @@ enum Captures {
   static let mqtt = all("mqtt")
   /// All that have something around MQTT.
   static let wrapped = all("mqtt-tls") + all("mqtt-websocket")
+  /// Providers and APNs; in TLS too.
+  static let apnsProvider = all("apns").filter { $0.expected.protocol == "apns-provider" }
   /// Those in TLS; beside each lies NAME.keylog.
   static let secured = wrapped.filter { $0.name.contains("tls") }
 

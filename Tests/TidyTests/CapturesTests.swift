@@ -41,7 +41,7 @@ import Testing
       let truth = try JSONDecoder().decode(Truth.self, from: Data(text.utf8))
       #expect(path.hasSuffix("/" + truth.file))
       for (subscriber, counts) in truth.expected.subscribers {
-        #expect(Set(counts.keys) == states, "\(path), \(subscriber)")
+        #expect(Set(counts.keys).subtracting(["accepted"]) == states, "\(path), \(subscriber)")
         #expect(counts["redelivered", default: 0] <= counts["acknowledged", default: 0])
       }
       let oracles: Set<String> = ["ghost", "lost", "zombie", "protocol"]
