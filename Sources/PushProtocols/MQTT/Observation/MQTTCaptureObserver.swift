@@ -46,6 +46,11 @@ public final class MQTTCaptureObserver: CaptureObserver {
     bytes: UnsafeRawBufferPointer, at moment: Moment
   ) {
     if moment.time > now.time { now = moment }
+    if let place = traffics.repeated(connection), place.traffic.isRoutine,
+      unsafe takes(event, place, bytes, at: moment)
+    {
+      return
+    }
     let conversation: MQTTConversation
     if let known = conversations[connection] {
       conversation = known
@@ -61,13 +66,45 @@ public final class MQTTCaptureObserver: CaptureObserver {
   ) -> Bool {
     guard let place = traffics.repeated(connection), place.traffic.isRoutine else { return false }
     if moment.time > now.time { now = moment }
+    unsafe take(segment, place, bytes, at: moment)
+    return true
+  }
+
+  /// Events that a segment might have told, or that say next to nothing, are no end of routine.
+  private func takes(
+    _ event: ConnectionEvent, _ place: MQTTTrafficPlace, _ bytes: UnsafeRawBufferPointer,
+    at moment: Moment
+  ) -> Bool {
+    switch event {
+    case .bytes(let direction, let offset):
+      let segment = PlainSegment(
+        direction, offset: offset, acknowledges: false, acknowledged: 0)
+      unsafe take(segment, place, bytes, at: moment)
+    case .acknowledged(let direction, let upTo):
+      let segment = PlainSegment(
+        direction.opposite, offset: 0, acknowledges: true, acknowledged: upTo)
+      unsafe take(segment, place, bytes, at: moment)
+    case .retransmission(let direction, _, _):
+      place.traffic.takeSign(of: direction, at: moment)
+      unsafe place.traffic.conversation.transport.repeated(direction, at: moment)
+    case .keepAliveProbe(let direction):
+      place.traffic.takeSign(of: direction, at: moment)
+    case .began, .established, .gap, .windowClosed, .finished, .reset, .secured, .ended:
+      return false
+    }
+    return true
+  }
+
+  private func take(
+    _ segment: PlainSegment, _ place: MQTTTrafficPlace, _ bytes: UnsafeRawBufferPointer,
+    at moment: Moment
+  ) {
     let taken = unsafe place.traffic.take(segment, bytes, at: moment, self)
     if taken < bytes.count {
       unsafe place.traffic.conversation.takeRest(
         UnsafeRawBufferPointer(rebasing: bytes[taken...]), segment.direction,
         offset: segment.offset + UInt64(taken), at: moment)
     }
-    return true
   }
 
   /// Nobody wants to see each delivery: those that go the usual way need no objects.

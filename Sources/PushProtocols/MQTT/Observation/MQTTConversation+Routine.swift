@@ -36,7 +36,8 @@ extension MQTTConversation {
     traffic.hasAwaitingObjects = !awaitingTransport.isEmpty
     traffic.hasUnconfirmedObjects = !unconfirmed.isEmpty
     traffic.hasEarlyAnswers = !earlyAnswers.isEmpty
-    traffic.note(identifiersOfObjects: subscriber.inFlight)
+    traffic.hasEarlierPings = !unansweredPings.isEmpty
+    traffic.note(objectsInFlight: subscriber.inFlight)
     traffic.ended = record.ended
     traffic.lastServerSign = lastServerSign
     traffic.lastServerBytes = lastServerBytes
@@ -70,6 +71,7 @@ extension MQTTConversation {
     lastServerBytes = traffic.lastServerBytes
     lastServerPacket = traffic.lastServerPacket
     silence.catchUp(heard: traffic.lastHeard)
+    if traffic.ping.frame != 0 { receivePing(at: traffic.ping) }
     idleSince = traffic.idleSince
     transport.catchUp(with: traffic)
     sends = traffic.sends
@@ -102,7 +104,7 @@ extension MQTTConversation {
   /// Makes objects of the deliveries that are not done.
   private func unfold(_ traffic: borrowing MQTTTraffic, for subscriber: MQTTSubscriber) {
     var objects: [(order: UInt64, delivery: MQTTDelivery)] = []
-    for compact in traffic.deliveriesInFlight() {
+    for compact in traffic.flight.inOrder {
       let delivery = MQTTDelivery(
         compact, topic: observer.goodTopics.text(compact.topic), subscriber: subscriber, on: self)
       subscriber.append(delivery)
@@ -146,15 +148,10 @@ extension MQTTConversation {
 }
 
 extension MQTTTraffic {
-  fileprivate mutating func note(identifiersOfObjects objects: MQTTPacketIDTable<MQTTDelivery>) {
-    // Some room is to be left for those that come.
-    hasObjectsInFlight = objects.count > Self.flightLimit / 2
-    objectCount = 0
-    if hasObjectsInFlight { return }
-    objects.forEachIdentifier { id in
-      identifiers[Self.flightLimit - 1 - Int(objectCount)] = id
-      objectCount += 1
-    }
+  fileprivate mutating func note(objectsInFlight objects: MQTTPacketIDTable<MQTTDelivery>) {
+    self.objects.removeAll()
+    hasManyObjects = objects.count > MQTTIdentifiers.limit
+    if !hasManyObjects { objects.forEachIdentifier { self.objects.append($0) } }
   }
 
   /// All of it has been told in full.
@@ -163,7 +160,9 @@ extension MQTTTraffic {
     counts = Counts()
     (sent, acknowledged, sentAtMostOnce, plain) = (0, 0, 0, 0)
     firstPlain = DeliveryID(.max)
-    (flightCount, awaiting, unconfirmedCount) = (0, 0, 0)
+    flight.removeAll()
+    ping = MQTTCompactDelivery.none
+    (awaiting, unconfirmedCount) = (0, 0)
   }
 }
 

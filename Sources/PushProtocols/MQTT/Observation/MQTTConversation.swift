@@ -137,6 +137,8 @@ final class MQTTConversation {
 
   func receive(_ event: ConnectionEvent, bytes: UnsafeRawBufferPointer, at moment: Moment) {
     catchUp()
+    // What an old connection does may concern what is in flight on the new one of its subscriber.
+    if let subscriber, subscriber.conversation !== self { subscriber.conversation?.catchUp() }
     unsafe follow(event, bytes, at: moment)
     if case .bytes = event { becomeRoutine() }
   }

@@ -22,8 +22,9 @@ extension MQTTTrafficPlace {
     }
     if step == 1 {
       let record = MemoryLayout<MQTTCompactDelivery>.size
-      if let flight = unsafe traffic.flight {
-        unsafe Memory.fetch(flight + max(0, Int(traffic.flightCount) - 1), bytes: 2 * record)
+      if let youngest = unsafe traffic.flight.youngest {
+        unsafe Memory.fetch(youngest.row, bytes: 2 * record)
+        unsafe prefetch_line(youngest.identifier)
       }
       if let memory = unsafe traffic.memory.place { unsafe Memory.fetch(memory, bytes: record) }
       unsafe prefetch_line(traffic.topicBytes.baseAddress)

@@ -34,6 +34,12 @@ extension MQTTTraffic {
     }
   }
 
+  /// A segment that says no more than that its sender was there.
+  mutating func takeSign(of direction: Direction, at moment: Moment) {
+    if ended.time < moment.time { ended = RecordedMoment(moment) }
+    if direction == .toClient, moment.time >= lastServerSign.time { lastServerSign = moment }
+  }
+
   /// Cuts whole packets out of a segment for as long as they are taken.
   @inline(__always)
   private mutating func takePackets(
@@ -89,12 +95,15 @@ extension MQTTTraffic {
     if hasAwaitingObjects {
       hasAwaitingObjects = unsafe conversation.confirmObjects(.toClient, upTo: upTo, at: moment)
     }
-    if awaiting == 0 { return }
-    for place in 0..<Int(flightCount) {
-      guard unsafe !flight![place].isTransportAcknowledged, unsafe flight![place].end <= upTo else {
-        continue
-      }
-      unsafe flight![place].transportAcknowledged = moment
+    // They are among the youngest.
+    var left = awaiting
+    var place = flight.count
+    while left > 0 {
+      place -= 1
+      if flight[place].isTransportAcknowledged { continue }
+      left -= 1
+      if flight[place].end > upTo { continue }
+      flight[place].transportAcknowledged = moment
       awaiting -= 1
     }
   }
@@ -120,13 +129,13 @@ extension MQTTTraffic {
       else { return false }
       sentAtMostOnce += 1
     case 0x62:
-      guard body.count == 2, case let at = place(of: unsafe Self.number(body, 0)), at >= 0,
-        unsafe flight![at].isReceived, unsafe flight![at].completing.frame == 0
+      guard body.count == 2, case let at = flight.place(of: unsafe Self.number(body, 0)), at >= 0,
+        flight[at].isReceived, flight[at].completing.frame == 0
       else { return false }
-      unsafe flight![at].completing = moment
+      flight[at].completing = moment
     case 0xD0:
       guard body.count == 0 else { return false }
-      unsafe conversation.receivePingResponse()
+      answerPing()
     case _: return false
     }
     lastServerPacket = moment
@@ -142,15 +151,16 @@ extension MQTTTraffic {
     guard case let start = unsafe takeTopic(body, observer), start > 0, start + 2 <= body.count
     else { return false }
     let id = unsafe Self.number(body, start)
-    guard id != 0, unsafe isWithoutProperties(body, at: start + 2), place(of: id) < 0,
-      hasRoomForFlight, inFlightHere < receiveMaximum, !isOfObject(id)
+    guard id != 0, unsafe isWithoutProperties(body, at: start + 2), flight.place(of: id) < 0,
+      flight.hasRoom, inFlightHere < receiveMaximum, !isOfObject(id)
     else { return false }
     if hasEarlyAnswers, unsafe conversation.hasEarlyAnswer(to: id) { return false }
     let payload = start + (isVersion5 ? 3 : 2)
     sends += 1
     inFlightHere += 1
     sent += 1
-    takeOff(
+    awaiting += 1
+    flight.append(
       MQTTCompactDelivery(
         content: unsafe MQTTContent(UnsafeRawBufferPointer(rebasing: body[payload...]).bytes),
         end: end, sent: moment, id: observer.numbers.nextDelivery(), topic: topic, session: session,
@@ -195,10 +205,10 @@ extension MQTTTraffic {
     if isSilent(at: moment) { return false }
     if first == 0xC0 {
       guard body.count == 0 else { return false }
-      unsafe conversation.receivePing(at: moment)
+      takePing(at: moment)
     } else {
-      guard body.count == 2, case let at = place(of: unsafe Self.number(body, 0)), at >= 0,
-        unsafe flight![at].isTransportAcknowledged, unconfirmedCount < Self.unconfirmedLimit
+      guard body.count == 2, case let at = flight.place(of: unsafe Self.number(body, 0)), at >= 0,
+        flight[at].isTransportAcknowledged, unconfirmedCount < Self.unconfirmedLimit
       else { return false }
       guard takeAnswer(first, at, end: end, at: moment, observer) else { return false }
     }
@@ -212,7 +222,7 @@ extension MQTTTraffic {
   private mutating func takeAnswer(
     _ first: UInt8, _ at: Int, end: UInt64, at moment: Moment, _ observer: MQTTCaptureObserver
   ) -> Bool {
-    var delivery = unsafe flight![at]
+    var delivery = flight[at]
     switch first {
     case 0x40:
       guard !delivery.isExactlyOnce, delivery.order >= lastPubackOrder else { return false }
@@ -221,7 +231,7 @@ extension MQTTTraffic {
       guard delivery.isExactlyOnce, delivery.order >= lastPubrecOrder, !delivery.isReceived
       else { return false }
       lastPubrecOrder = delivery.order
-      unsafe flight![at].received = moment
+      flight[at].received = moment
       awaitConfirmation(Unconfirmed(end: end, order: delivery.order, wasComplete: false))
       return true
     case 0x70:
@@ -233,13 +243,32 @@ extension MQTTTraffic {
     delivery.ordinal = acknowledgements
     awaitConfirmation(Unconfirmed(end: end, order: delivery.order, wasComplete: true))
     memory.add(delivery, limit: observer.memoryLimit)
-    land(at)
+    flight.remove(at: at)
     plain += 1
     firstPlain = min(firstPlain, delivery.id)
     acknowledged += 1
     inFlightHere -= 1
     if inFlightHere == 0 { idleSince = moment }
     return true
+  }
+
+  /// One that waits is known here, several are known to the conversation.
+  private mutating func takePing(at moment: Moment) {
+    if ping.frame == 0, !hasEarlierPings {
+      ping = moment
+      return
+    }
+    if ping.frame != 0 { unsafe conversation.receivePing(at: ping) }
+    unsafe conversation.receivePing(at: moment)
+    ping = MQTTCompactDelivery.none
+    hasEarlierPings = true
+  }
+
+  private mutating func answerPing() {
+    ping = MQTTCompactDelivery.none
+    if !hasEarlierPings { return }
+    unsafe conversation.receivePingResponse()
+    hasEarlierPings = unsafe !conversation.unansweredPings.isEmpty
   }
 
   private mutating func awaitConfirmation(_ one: Unconfirmed) {

@@ -10,8 +10,7 @@ import Wire
 /// `isRoutine`, this is where the truth is, and `MQTTConversation` is behind; whatever is not
 /// usual begins with its `catchUp`, and from there on everything is as if there were no quick way.
 @safe struct MQTTTraffic {
-  /// How many deliveries may be in flight, and acknowledgements unconfirmed.
-  static let flightLimit = 32
+  /// How many acknowledgements may be unconfirmed.
   static let unconfirmedLimit = 4
 
   /// An acknowledgement that the server's TCP is not known to have.
@@ -49,15 +48,14 @@ import Wire
   /// Objects that a segment may concern: deliveries from before it became routine.
   var hasAwaitingObjects = false
   var hasUnconfirmedObjects = false
-  /// There are more of them in flight than `identifiers` has room for.
-  var hasObjectsInFlight = false
+  /// There are more of them in flight than `objects` has room for.
+  var hasManyObjects = false
   var hasEarlyAnswers = false
-  var flightCount: UInt8 = 0
-  /// Identifiers behind those of `flight`: of objects in flight.
-  var objectCount: UInt8 = 0
-  /// Of those in flight, how many are not known to have reached the client's TCP.
-  var awaiting: UInt8 = 0
+  /// The conversation knows of pings without an answer.
+  var hasEarlierPings = false
   var unconfirmedCount: UInt8 = 0
+  /// Of those in flight, how many are not known to have reached the client's TCP.
+  var awaiting: UInt16 = 0
 
   // The same as of the conversation, its record, its transport and its silence.
   var ended = RecordedMoment(time: .start, frame: 0)
@@ -65,6 +63,8 @@ import Wire
   var lastServerBytes = MQTTCompactDelivery.none
   var lastServerPacket = MQTTCompactDelivery.none
   var lastHeard = MQTTCompactDelivery.none
+  /// The only PINGREQ without an answer.
+  var ping = MQTTCompactDelivery.none
   var idleSince: Moment?
   /// `forever` when nothing bounds the client's silence.
   var tolerated = Nanoseconds.forever
@@ -90,10 +90,9 @@ import Wire
   /// The topic of the last PUBLISH.
   var topic: UInt32 = .max
   var topicBytes = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
-  /// The packet identifiers of `flight`, in its order; from the other end on those of objects.
-  var identifiers = InlineArray<32, UInt16>(repeating: 0)
-  private(set) var flight: UnsafeMutablePointer<MQTTCompactDelivery>?
-  private var flightCapacity: UInt8 = 0
+  var flight = MQTTFlight()
+  /// The packet identifiers of objects in flight.
+  var objects = MQTTIdentifiers()
   var memory = MQTTCompactMemory()
   /// Acknowledgements of the subscriber so far.
   var acknowledgements: UInt64 = 0
@@ -105,66 +104,18 @@ import Wire
   }
 
   fileprivate mutating func free() {
-    unsafe flight?.deallocate()
-    unsafe flight = nil
-    flightCapacity = 0
+    flight.free()
+    objects.free()
     memory.free()
   }
 
   // MARK: In flight
 
-  /// For a delivery whose identifier is not in flight, below the limit.
-  mutating func takeOff(_ delivery: MQTTCompactDelivery) {
-    if flightCount == flightCapacity { growFlight() }
-    let at = Int(flightCount)
-    unsafe (flight! + at).initialize(to: delivery)
-    identifiers[at] = delivery.packetID
-    flightCount += 1
-    awaiting += 1
-  }
-
-  private mutating func growFlight() {
-    let wider = max(4, Int(flightCapacity) * 2)
-    let memory = UnsafeMutablePointer<MQTTCompactDelivery>.allocate(capacity: wider)
-    if let old = unsafe flight {
-      unsafe memory.initialize(from: old, count: Int(flightCount))
-      unsafe old.deallocate()
-    }
-    unsafe flight = memory
-    flightCapacity = UInt8(wider)
-  }
-
   /// An object has this identifier in flight.
   @inline(__always)
   func isOfObject(_ id: UInt16) -> Bool {
-    for at in 0..<Int(objectCount) where identifiers[Self.flightLimit - 1 - at] == id {
-      return true
-    }
-    return unsafe hasObjectsInFlight && conversation.subscriber?.inFlight[id] != nil
-  }
-
-  var hasRoomForFlight: Bool { Int(flightCount) + Int(objectCount) < Self.flightLimit }
-
-  /// The place of an identifier in `flight`, or -1.
-  @inline(__always)
-  func place(of id: UInt16) -> Int {
-    for at in 0..<Int(flightCount) where identifiers[at] == id { return at }
-    return -1
-  }
-
-  /// Takes one out of `flight`; the last one gets its place.
-  mutating func land(_ at: Int) {
-    flightCount -= 1
-    let last = Int(flightCount)
-    if at == last { return }
-    unsafe flight![at] = flight![last]
-    identifiers[at] = identifiers[last]
-  }
-
-  /// Those in flight, in the order of their sending.
-  func deliveriesInFlight() -> [MQTTCompactDelivery] {
-    let all = unsafe UnsafeBufferPointer(start: flight, count: Int(flightCount))
-    return unsafe all.sorted { $0.order < $1.order }
+    unsafe objects.contains(id)
+      || (hasManyObjects && conversation.subscriber?.inFlight[id] != nil)
   }
 }
 

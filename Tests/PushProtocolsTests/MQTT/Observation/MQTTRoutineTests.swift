@@ -13,6 +13,8 @@ import Wire
     private var random: SplitMix
     private let wire: MQTTWire
     private var connections = 0
+    /// Was reset, and its end is still to be told.
+    private var lingering: String?
     private var name: String { "s\(connections)" }
     private var id: UInt16 = 0
     private var messages = 0
@@ -28,7 +30,11 @@ import Wire
     mutating func live(_ steps: Int) {
       wire.join("p", clean: true)
       connect()
-      for _ in 0..<steps { step() }
+      for _ in 0..<steps {
+        step()
+        if chance(20) { endLingering() }
+      }
+      endLingering()
       if chance(50) { wire.close(name) }
     }
 
@@ -56,13 +62,27 @@ import Wire
       case 92: wire.segmentSize = chance(60) ? .max : Int(1 + below(30))
       case 93..<95: several()
       case 95: oddOnes()
+      case 96: wire.repeatBytes(name, chance(50) ? .toServer : .toClient)
       case _: if chance(30) { reconnect() }
       }
     }
 
     private mutating func reconnect() {
-      if chance(50) { wire.close(name) } else { wire.reset(name, .toServer) }
+      endLingering()
+      if chance(50) {
+        wire.close(name)
+      } else if chance(50) {
+        wire.reset(name, .toServer)
+      } else {
+        wire.resetAndLinger(name, .toServer)
+        lingering = name
+      }
       connect()
+    }
+
+    private mutating func endLingering() {
+      if let lingering { wire.endAfterReset(lingering) }
+      lingering = nil
     }
 
     private mutating func message() -> MQTTPublish {

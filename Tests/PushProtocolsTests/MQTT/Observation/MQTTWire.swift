@@ -119,7 +119,17 @@ final class MQTTWire {
 
   func reset(_ name: String, _ direction: Direction) {
     tell(name, .reset(direction))
-    tell(name, .ended(.reset))
+    endAfterReset(name)
+  }
+
+  /// The end is told later, perhaps when another connection has begun: `endAfterReset`.
+  func resetAndLinger(_ name: String, _ direction: Direction) { tell(name, .reset(direction)) }
+
+  func endAfterReset(_ name: String) { tell(name, .ended(.reset)) }
+
+  /// Bytes that were told before.
+  func repeatBytes(_ name: String, _ direction: Direction) {
+    tell(name, .retransmission(direction, offset: 0, length: 1))
   }
 
   /// Both ends close, the client first.

@@ -1,0 +1,153 @@
+import Wire
+
+/// The deliveries of a conversation that are in flight and go the usual way, in no order.
+///
+/// Their packet identifiers lie side by side behind the rows, so that looking for one touches
+/// little memory. What is in flight longest is asked for least: looking begins with the youngest.
+@safe struct MQTTFlight {
+  /// More are no usual flight.
+  static let limit = 255
+
+  private var rows: UnsafeMutablePointer<MQTTCompactDelivery>?
+  private var capacity: UInt16 = 0
+  private(set) var size: UInt16 = 0
+
+  var count: Int { Int(size) }
+  var hasRoom: Bool { count < Self.limit }
+
+  /// Gives the memory back; nothing is in flight.
+  mutating func free() {
+    unsafe rows?.deallocate()
+    unsafe rows = nil
+    (capacity, size) = (0, 0)
+  }
+
+  subscript(place: Int) -> MQTTCompactDelivery {
+    @inline(__always) unsafeAddress { unsafe UnsafePointer(rows!) + place }
+    @inline(__always) nonmutating unsafeMutableAddress { unsafe rows! + place }
+  }
+
+  /// The place of an identifier, or -1.
+  @inline(__always)
+  func place(of id: UInt16) -> Int {
+    unsafe size == 0 ? -1 : MQTTIdentifiers.place(of: id, identifiers, count)
+  }
+
+  /// For a delivery whose identifier is not in flight, while there is room.
+  @inline(__always)
+  mutating func append(_ delivery: MQTTCompactDelivery) {
+    if size == capacity { grow() }
+    unsafe (rows! + count).initialize(to: delivery)
+    unsafe identifiers[count] = delivery.packetID
+    size += 1
+  }
+
+  /// Takes one out; the last one gets its place.
+  @inline(__always)
+  mutating func remove(at place: Int) {
+    size -= 1
+    let last = count
+    if place != last {
+      unsafe rows![place] = rows![last]
+      unsafe identifiers[place] = identifiers[last]
+    }
+    unsafe identifiers[last] = 0
+  }
+
+  mutating func removeAll() {
+    for place in 0..<count { unsafe identifiers[place] = 0 }
+    size = 0
+  }
+
+  /// In the order of their sending.
+  var inOrder: [MQTTCompactDelivery] {
+    let all = unsafe UnsafeBufferPointer(start: rows, count: count)
+    return unsafe all.sorted { $0.order < $1.order }
+  }
+
+  /// Where the youngest one and its identifier lie, to fetch them from memory beforehand.
+  var youngest: (row: UnsafeRawPointer, identifier: UnsafeRawPointer)? {
+    guard let rows = unsafe rows else { return nil }
+    let place = max(0, count - 1)
+    return unsafe (UnsafeRawPointer(rows + place), UnsafeRawPointer(identifiers + place))
+  }
+
+  /// Those that are not in use are 0, which is no identifier.
+  private var identifiers: UnsafeMutablePointer<UInt16> {
+    unsafe UnsafeMutableRawPointer(rows! + Int(capacity)).assumingMemoryBound(to: UInt16.self)
+  }
+
+  private mutating func grow() {
+    let wider = max(4, capacity * 2)
+    let byteCount = Int(wider) * (MemoryLayout<MQTTCompactDelivery>.stride + 2)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 16)
+    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    let old = self
+    unsafe rows = memory.bindMemory(to: MQTTCompactDelivery.self, capacity: Int(wider))
+    capacity = wider
+    for place in 0..<count {
+      unsafe rows![place] = old.rows![place]
+      unsafe identifiers[place] = old.identifiers[place]
+    }
+    unsafe old.rows?.deallocate()
+  }
+}
+
+/// A few packet identifiers.
+@safe struct MQTTIdentifiers {
+  static let limit = 255
+
+  private var all: UnsafeMutablePointer<UInt16>?
+  private var capacity: UInt16 = 0
+  private var count: UInt16 = 0
+
+  mutating func free() {
+    unsafe all?.deallocate()
+    unsafe all = nil
+    (capacity, count) = (0, 0)
+  }
+
+  mutating func removeAll() { count = 0 }
+
+  /// Below the limit.
+  mutating func append(_ id: UInt16) {
+    if count == capacity {
+      let wider = max(8, capacity * 2)
+      let memory = UnsafeMutablePointer<UInt16>.allocate(capacity: Int(wider))
+      unsafe memory.initialize(repeating: 0, count: Int(wider))
+      if let old = unsafe all { unsafe memory.update(from: old, count: Int(count)) }
+      unsafe all?.deallocate()
+      unsafe all = memory
+      capacity = wider
+    }
+    unsafe all![Int(count)] = id
+    count += 1
+  }
+
+  @inline(__always)
+  func contains(_ id: UInt16) -> Bool {
+    if count == 0 { return false }
+    return unsafe Self.place(of: id, all!, Int(count)) >= 0
+  }
+
+  /// The place of an identifier that is there at most once, or -1. Four are compared at a time: up
+  /// to the next multiple of four there must be memory behind `count`.
+  @inline(__always)
+  static func place(of id: UInt16, _ identifiers: UnsafePointer<UInt16>, _ count: Int) -> Int {
+    let ones: UInt64 = 0x0001_0001_0001_0001
+    let wanted = UInt64(id) &* ones
+    var four = (count - 1) & ~3
+    while four >= 0 {
+      let found =
+        unsafe UnsafeRawPointer(identifiers + four).loadUnaligned(as: UInt64.self) ^ wanted
+      // The lowest of these bits stands in the lowest of the equal ones (Hacker's Delight).
+      let equal = (found &- ones) & ~found & (ones << 15)
+      if equal != 0 {
+        let place = four + equal.trailingZeroBitCount / 16
+        if place < count { return place }
+      }
+      four -= 4
+    }
+    return -1
+  }
+}
