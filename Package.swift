@@ -102,18 +102,20 @@ let package = Package(
       ]),
     layer("Shrinking", ["Timeline", "Custody", "Simulation"]),
     layer("Search", ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking"]),
+    // One campaign on several machines, and what it measured.
+    layer("Comparison", ["Timeline", "Custody", "Simulation", "Oracles", "Search"]),
     layer(
       "Reporting",
       [
         "Timeline", "Custody", "Simulation", "PushProtocols", "Oracles", "Replay", "Shrinking",
-        "Search",
+        "Search", "Comparison",
       ]),
     layer(
       "PushBench",
       [
         "Timeline", "Wire", "Custody", "Capture", "TLS", "Simulation", "PushProtocols", "Oracles",
         "HTTP2", "WebSocket", "Unwrapping", "Inspection", "Export", "Replay", "Shrinking", "Search",
-        "Reporting",
+        "Comparison", "Reporting",
       ]),
     .executableTarget(
       name: "PushBenchCommand", dependencies: ["PushBench", argumentParser],
@@ -170,6 +172,12 @@ let package = Package(
       [
         "Timeline", "Custody", "Simulation", "Oracles", "Shrinking", "Search", "Reporting",
         "ToyBench",
+      ]),
+    tests(
+      "ComparisonTests",
+      [
+        "Timeline", "Custody", "Simulation", "PushProtocols", "Oracles", "Search", "Comparison",
+        "Reporting",
       ]),
     tests("CorpusTests", ["PushBench"]),
     // Readers of bytes that anybody may have written, from the bytes on: replayed by tests, and

@@ -1,5 +1,6 @@
 // The library that users import: every layer, under one name.
 @_exported public import Capture
+@_exported public import Comparison
 @_exported public import Custody
 @_exported public import Export
 @_exported public import Inspection

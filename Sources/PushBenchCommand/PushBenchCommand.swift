@@ -6,6 +6,6 @@ struct PushBenchCommand: AsyncParsableCommand {
     commandName: "pushbench", abstract: "Finds the deliveries that nobody acknowledged.",
     subcommands: [
       InspectCommand.self, ExtractCommand.self, ReplayCommand.self, FuzzCommand.self,
-      MinimizeCommand.self, RunCommand.self, MachinesCommand.self,
+      CompareCommand.self, MinimizeCommand.self, RunCommand.self, MachinesCommand.self,
     ])
 }

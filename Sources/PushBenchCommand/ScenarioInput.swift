@@ -110,12 +110,12 @@ struct ScenarioInput {
         exitCode: Failure.badInput)
     }
     var scenario = scenario
-    if let client { scenario.client = try machine(client, .client, subject) }
-    if let server { scenario.server = try machine(server, .server, subject) }
+    if let client { scenario.client = try Self.machine(client, .client, subject) }
+    if let server { scenario.server = try Self.machine(server, .server, subject) }
     return Item(scenario: scenario, subject: subject, origin: origin, isFile: isFile)
   }
 
-  private func machine(
+  static func machine(
     _ name: String, _ side: Side, _ subject: ProtocolUnderTest
   ) throws(Failure) -> String {
     guard subject.machines.contains(where: { $0.name == name && $0.side == side }) else {

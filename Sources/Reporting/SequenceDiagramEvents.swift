@@ -49,7 +49,8 @@ struct SequenceDiagramEvents {
         waiting[lane]?.removeSubrange(...place)
       case .action, .opening, .opened, .openFailed, .closed, .closing, .retransmitted, .fault,
         .timer, .requestedCredential, .credential, .handedOver, .countedDone, .dropped, .gaveUp,
-        .blamed, .died, .launched, .paused, .resumed, .calm:
+        .blamed, .died, .launched, .paused, .resumed, .believes, .openingAgain, .pathLost,
+        .credentialExpired, .backAfterExpiry, .calm:
         continue
       }
     }
@@ -65,7 +66,10 @@ struct SequenceDiagramEvents {
     case .fault(let index):
       let kind = index < scenario.faults.count ? scenario.faults[index].kind.words : "fault"
       events.append(.fault(entry.time, entry.device, kind))
-    case .arrived, .timer, .opening, .opened, .retransmitted: return
+    case .arrived, .timer, .opening, .opened, .openingAgain, .retransmitted, .believes, .pathLost,
+      .backAfterExpiry:
+      return
+    case .credentialExpired: note(entry, "the credential expires")
     case .action(let action): note(entry, action.words)
     case .openFailed(let failure): note(entry, failure == .refused ? "refused" : "no answer")
     case .closed(let side, let cause): note(entry, "\(side.name)'s connection: \(cause.words)")

@@ -65,6 +65,9 @@ public struct AnchorHints: Sendable {
       case .calm:
         thin()
         return
+      case .believes, .openingAgain, .pathLost, .credentialExpired, .backAfterExpiry:
+        // Follows from what stands beside it.
+        continue
       case .action, .arrived, .opening, .opened, .openFailed, .closed, .closing, .retransmitted,
         .fault, .timer, .credential, .handedOver, .countedDone, .dropped, .gaveUp, .blamed, .died,
         .launched, .paused, .resumed:

@@ -152,7 +152,7 @@ extension Scenario {
   }
 
   /// When the last step or timed fault is over.
-  var lastTime: Instant {
+  public var lastTime: Instant {
     var last = steps.last?.time ?? .start
     for fault in faults {
       if case .at(let time) = fault.anchor {

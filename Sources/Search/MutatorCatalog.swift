@@ -1,4 +1,4 @@
-internal import Simulation
+public import Simulation
 
 /// The mutators and how often each is drawn. To add one: a file, and a line here.
 public enum MutatorCatalog {
@@ -24,4 +24,17 @@ public enum MutatorCatalog {
   ]
 
   public static let names: [String] = all.map(\.mutator.name)
+
+  private static let totalWeight = all.reduce(0) { $0 + $1.weight }
+
+  /// Position of a mutator, drawn by the weights.
+  public static func draw(using random: inout SeededRandom) -> Int {
+    var wanted = random.below(totalWeight)
+    var index = 0
+    while wanted >= all[index].weight {
+      wanted -= all[index].weight
+      index += 1
+    }
+    return index
+  }
 }

@@ -60,8 +60,6 @@ actor ShardWorker {
   private var counter = NoveltyCounter()
   private let mutators = MutatorCatalog.all
   static let litter = 4
-  private let weights = MutatorCatalog.all.map(\.weight)
-  private let totalWeight = MutatorCatalog.all.reduce(0) { $0 + $1.weight }
 
   init(subject: ProtocolUnderTest) { self.subject = subject }
 
@@ -131,7 +129,7 @@ actor ShardWorker {
     var tries = 0
     while wanted > 0, tries < 24 {
       tries += 1
-      let index = draw(&random)
+      let index = MutatorCatalog.draw(using: &random)
       guard swarm.mutators & (1 << UInt64(index)) == 0 else { continue }
       if mutators[index].mutator.mutate(&scenario, on: ground, using: &random) {
         used |= 1 << UInt64(index)
@@ -140,16 +138,6 @@ actor ShardWorker {
       }
     }
     return used
-  }
-
-  private func draw(_ random: inout SeededRandom) -> Int {
-    var wanted = random.below(totalWeight)
-    var index = 0
-    while wanted >= weights[index] {
-      wanted -= weights[index]
-      index += 1
-    }
-    return index
   }
 
   // MARK: - Execution

@@ -55,6 +55,15 @@ public struct TraceEntry: Hashable, Sendable {
     case blamed(Side, rule: UInt16)
     case died(Side), launched(Side)
     case paused(Side), resumed(Side)
+    /// The end begins or ceases to believe in the link.
+    case believes(Side, Bool)
+    /// The first SYN of the link was lost, this one was sent after it.
+    case openingAgain
+    /// Nothing passes on the link any more, for ever, and no end knows.
+    case pathLost
+    case credentialExpired
+    /// Both ends believe in a connection, and the credential that had expired is replaced.
+    case backAfterExpiry
     case calm
   }
 

@@ -3,7 +3,7 @@ enum PurityRules {
   /// Layers in which there is no Foundation: all below Reporting and the command line.
   static let withoutFoundation: Set<Substring> = [
     "Timeline", "Wire", "Custody", "Simulation", "Capture", "PushProtocols", "Oracles", "Shrinking",
-    "Search",
+    "Search", "Comparison",
   ]
 
   /// The one exception: JSON and base64 of APNs' provider API.

@@ -38,6 +38,7 @@ extension World {
     let old = links[index]
     links[index].clientBelieves = client
     links[index].serverBelieves = server
+    if tracing { noteBelief(index, old) }
     let disagreed = old.clientBelieves != old.serverBelieves
     let swapped = client != old.clientBelieves && server != old.serverBelieves
     if disagreed, client == server || swapped || final { judgeDisagreement(old) }
@@ -46,6 +47,18 @@ extension World {
       links[index].pauseThen = pausedTotal(of: client ? .client : .server, old.device)
     }
     if client, server { noteBack(old.device) }
+  }
+
+  @inlinable @inline(never)
+  mutating func noteBelief(_ index: Int, _ old: Link) {
+    let link = LinkID(UInt16(index))
+    let new = links[index]
+    if new.clientBelieves != old.clientBelieves {
+      note(.believes(.client, new.clientBelieves), device: old.device, link: link)
+    }
+    if new.serverBelieves != old.serverBelieves {
+      note(.believes(.server, new.serverBelieves), device: old.device, link: link)
+    }
   }
 
   /// The end that believes in the connection gets a message: from now on its bound counts anew.
@@ -240,6 +253,7 @@ extension World {
     record.ledger.devices[index].expiries &+= 1
     record.ledger.devices[index].backAfterExpiry = false
     devices[index].expiredAt = now
+    if tracing { note(.credentialExpired, device: device, link: nil) }
   }
 
   @inlinable
@@ -248,6 +262,7 @@ extension World {
       devices[device.device].credentialExpires > trueWall()
     else { return }
     record.ledger.devices[device.device].backAfterExpiry = true
+    if tracing { note(.backAfterExpiry, device: device, link: nil) }
   }
 
   @inlinable

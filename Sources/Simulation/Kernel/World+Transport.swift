@@ -29,7 +29,11 @@ extension World {
 
   @inlinable
   mutating func open(_ device: NodeID) {
-    precondition(links.count < Int(UInt16.max), "more links than a run can number")
+    guard links.count < Int(UInt16.max) else {
+      // More links than a run can number: a storm of days.
+      record.ledger.inconclusive = .eventLimit
+      return
+    }
     let link = LinkID(UInt16(links.count))
     links.append(Link(device: device, at: now))
     devices[device.device].link = link
@@ -46,6 +50,7 @@ extension World {
     let index = Int(event.link.index)
     guard links[index].client == .opening else { return }
     let device = event.device
+    if attempt > 0, tracing { note(.openingAgain, device: device, link: event.link) }
     let answerLost = isLost(device, to: .client, departed: now)
     if isLost(device, to: .server, departed: event.departed) || answerLost || !serverNode.hostUp {
       // RFC 6298: SYN again after 1 s, doubling; Linux gives up after six (127 s).
@@ -195,6 +200,9 @@ extension World {
   @inlinable
   mutating func block(_ link: LinkID) {
     let index = Int(link.index)
+    if tracing, min(links[index].toServer.deadFrom, links[index].toClient.deadFrom) > now {
+      note(.pathLost, device: links[index].device, link: link)
+    }
     links[index].toServer.deadFrom = min(links[index].toServer.deadFrom, now)
     links[index].toClient.deadFrom = min(links[index].toClient.deadFrom, now)
   }

@@ -1,0 +1,42 @@
+public import Custody
+
+/// How far a delivery came that somebody was owed and that did not come to its end.
+///
+/// No layer of acknowledgement implies the next one, so each is counted: a row is in at most one of
+/// those that are `all`, the last one it reached. To count another layer, add a line.
+public struct DeliveryLayer: Sendable {
+  /// For programs: `atTransport`.
+  public var name: String
+  /// For people: where such a delivery stays.
+  public var title: String
+  /// Whether this is where the delivery stayed. Asked of deliveries on the way down that were
+  /// accepted and owed, and that nothing excuses.
+  public var holds: @Sendable (DeliveryRow) -> Bool
+
+  public init(
+    _ name: String, _ title: String, holds: @escaping @Sendable (DeliveryRow) -> Bool
+  ) {
+    self.name = name
+    self.title = title
+    self.holds = holds
+  }
+
+  public static let all: [DeliveryLayer] = [
+    DeliveryLayer("accepted", "accepted but not written") { !$0.facts.contains(.sent) },
+    DeliveryLayer("sent", "written but not at the device") {
+      $0.facts.contains(.sent) && $0.facts.isDisjoint(with: [.transportAcknowledged, .received])
+    },
+    DeliveryLayer("transportAcknowledged", "at its TCP but not read") {
+      $0.facts.contains(.transportAcknowledged) && !$0.facts.contains(.received)
+    },
+    DeliveryLayer("received", "read but not given to the app") {
+      $0.facts.contains(.received) && !$0.facts.contains(.handedOver)
+    },
+    DeliveryLayer("handedOver", "with the app but not acknowledged") {
+      $0.facts.contains(.handedOver) && !$0.facts.contains(.acknowledged)
+    },
+    DeliveryLayer("acknowledged", "acknowledged, server unaware") {
+      $0.facts.isSuperset(of: [.handedOver, .acknowledged]) && !$0.facts.contains(.settled)
+    },
+  ]
+}

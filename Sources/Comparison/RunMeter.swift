@@ -1,0 +1,237 @@
+internal import Custody
+internal import Oracles
+internal import Simulation
+internal import Timeline
+
+/// Measures one run from its trace and its ledger.
+///
+/// Nothing is taken from the machines' own words but what the bench compares anyway: in which
+/// connection an end believes.
+struct RunMeter {
+  /// What is over within this and four round trips is an ordinary end of a connection, not a
+  /// zombie: a FIN that takes its time, with one retransmission.
+  static let ordinaryEnd = Nanoseconds.seconds(1)
+  /// What was still pending when a run was cut counts as never, when it had lasted so long.
+  static let patience = Nanoseconds.minutes(10)
+
+  private let radio: RadioModel
+  private let threshold: Nanoseconds
+  private var devices: [DeviceMeter] = []
+  private var links: [LinkMeter] = []
+  private var server = PauseClock()
+  /// When the calm began; `.never`: it has not yet. Rates are those of the time before.
+  private var calmBegan = Instant.never
+  /// First hand-overs by publication and the identity that it was for: another device may have
+  /// taken it over.
+  private var handOvers: [HandOver: Instant] = [:]
+  /// Of each device, as the position of the first one that has it.
+  private let identities: [Int]
+  private var tally = Tally()
+
+  private struct HandOver: Hashable {
+    var identity: Int
+    var publication: UInt16
+  }
+
+  static func measure(
+    _ scenario: Scenario, on bench: any Bench, options: RunOptions, radio: RadioModel
+  ) -> Tally {
+    var options = options
+    options.tracing = true
+    options.describing = false
+    let summary = bench.run(scenario, options: options)
+    var meter = RunMeter(scenario, radio: radio)
+    for entry in bench.trace { meter.take(entry) }
+    return meter.finished(at: summary.ended, ledger: bench.ledger)
+  }
+
+  init(_ scenario: Scenario, radio: RadioModel) {
+    self.radio = radio
+    threshold = Self.ordinaryEnd + scenario.path.rtt * 4
+    identities = scenario.devices.map { device in
+      scenario.devices.firstIndex { $0.identity == device.identity } ?? 0
+    }
+    let receivers = scenario.receivers
+    for index in scenario.devices.indices {
+      devices.append(DeviceMeter(isReceiver: receivers.contains(index)))
+    }
+    tally.runs = 1
+  }
+
+  // MARK: - Reading a trace
+
+  mutating func take(_ entry: TraceEntry) {
+    let device = entry.device.isServer ? nil : entry.device.device
+    switch entry.what {
+    case .action(.connect): if let device { devices[device].want(true, at: entry.time) }
+    case .action(.disconnect): if let device { devices[device].want(false, at: entry.time) }
+    case .opening: open(entry)
+    case .believes(let side, let isBelieved): believe(side, isBelieved, entry)
+    case .pathLost: losePath(entry)
+    case .wrote(.client), .arrived(.client): transmit(entry, messages: 1)
+    case .openingAgain, .opened(.client), .retransmitted(.client), .closing(.client, _),
+      .requestedCredential, .credential, .closed(.client, .finished), .closed(.client, .reset),
+      .openFailed(.refused):
+      transmit(entry)
+    case .credentialExpired: if let device { devices[device].expire(at: entry.time) }
+    case .backAfterExpiry:
+      if let device, let lasted = devices[device].recover(at: entry.time) {
+        tally.recoveries.add(lasted)
+      }
+    case .handedOver:
+      guard let device else { break }
+      let key = HandOver(identity: identities[device], publication: entry.publication)
+      if handOvers[key] == nil { handOvers[key] = entry.time }
+    case .paused(let side): pauses(side, entry.device) { $0.pause(at: entry.time) }
+    case .resumed(let side), .died(let side):
+      pauses(side, entry.device) { $0.resume(at: entry.time) }
+    case .calm: endRates(at: entry.time)
+    case .action, .wrote, .arrived, .opened, .openFailed, .closed, .closing, .retransmitted,
+      .fault, .timer, .countedDone, .dropped, .gaveUp, .blamed, .launched:
+      break
+    }
+  }
+
+  private mutating func pauses(
+    _ side: Side, _ node: NodeID, _ change: (inout PauseClock) -> Void
+  ) {
+    if side == .server {
+      change(&server)
+    } else if !node.isServer {
+      change(&devices[node.device].pauses)
+    }
+  }
+
+  private mutating func transmit(_ entry: TraceEntry, messages: UInt64 = 0) {
+    guard calmBegan == .never, !entry.device.isServer else { return }
+    devices[entry.device.device].radio.touch(at: entry.time, radio)
+    devices[entry.device.device].messages += messages
+  }
+
+  private mutating func open(_ entry: TraceEntry) {
+    guard let link = entry.link, !entry.device.isServer else { return }
+    while links.count <= Int(link.index) {
+      links.append(LinkMeter(device: entry.device.device, opened: entry.time))
+    }
+    transmit(entry)
+    if calmBegan == .never { devices[entry.device.device].connects += 1 }
+  }
+
+  // MARK: - Beliefs
+
+  private mutating func believe(_ side: Side, _ isBelieved: Bool, _ entry: TraceEntry) {
+    guard let link = entry.link, Int(link.index) < links.count else { return }
+    let index = Int(link.index)
+    let wasLive = links[index].isLive
+    let paused = pausedTotal(of: side, links[index].device, at: entry.time)
+    if isBelieved {
+      if side == .client, !links[index].hadClient {
+        links[index].hadClient = true
+        if calmBegan == .never { tally.handshakes.add(entry.time - links[index].opened) }
+      }
+      links[index][side] = Belief(isHeld: true, since: entry.time, pausedThen: paused)
+    } else {
+      if let lasted = links[index].deception(of: side, until: entry.time, paused: paused),
+        lasted > threshold
+      {
+        if side == .client { tally.clientZombies.add(lasted) }
+        if side == .server { tally.serverZombies.add(lasted) }
+      }
+      links[index][side].isHeld = false
+      if links[index].deadSince == .never { die(index, at: entry.time) }
+    }
+    noteLife(of: index, wasLive, at: entry.time)
+  }
+
+  private mutating func losePath(_ entry: TraceEntry) {
+    guard let link = entry.link, Int(link.index) < links.count else { return }
+    let index = Int(link.index)
+    guard links[index].deadSince == .never else { return }
+    let wasLive = links[index].isLive
+    die(index, at: entry.time)
+    noteLife(of: index, wasLive, at: entry.time)
+  }
+
+  /// From now on whoever believes in it is deceived.
+  private mutating func die(_ index: Int, at time: Instant) {
+    links[index].deadSince = time
+    for side in Side.allCases where links[index][side].isHeld {
+      links[index][side].since = time
+      links[index][side].pausedThen = pausedTotal(of: side, links[index].device, at: time)
+    }
+  }
+
+  private mutating func noteLife(of index: Int, _ wasLive: Bool, at time: Instant) {
+    guard links[index].isLive != wasLive else { return }
+    devices[links[index].device].changeLive(by: wasLive ? -1 : 1, at: time)
+  }
+
+  private func pausedTotal(of side: Side, _ device: Int, at time: Instant) -> Nanoseconds {
+    side == .server ? server.total(at: time) : devices[device].pauses.total(at: time)
+  }
+
+  // MARK: - Ending
+
+  private mutating func endRates(at time: Instant) {
+    calmBegan = time
+    for index in devices.indices {
+      devices[index].settle(at: time)
+      guard devices[index].isReceiver else { continue }
+      tally.wanted = tally.wanted + devices[index].wanted
+      tally.reachable = tally.reachable + devices[index].reachable
+      tally.radioOn = tally.radioOn + devices[index].radio.total(until: time)
+      tally.connects += devices[index].connects
+      tally.messages += devices[index].messages
+    }
+  }
+
+  mutating func finished(at end: Instant, ledger: borrowing Ledger) -> Tally {
+    finish(at: end, ledger: ledger)
+    judge(ledger)
+    return tally
+  }
+
+  private mutating func finish(at end: Instant, ledger: borrowing Ledger) {
+    let isCut = ledger.inconclusive != nil
+    if isCut { tally.cutRuns = 1 }
+    if calmBegan == .never { endRates(at: end) }
+    /// Whether what began then and never ended had its chance.
+    func isNever(_ since: Instant) -> Bool {
+      isCut ? end - since >= Self.patience : since < calmBegan
+    }
+    for link in links {
+      if !link.hadClient, link.opened < calmBegan, !isCut { tally.failedHandshakes += 1 }
+      guard link.deadSince != .never else { continue }
+      if link.client.isHeld, isNever(link.client.since) { tally.clientNeverNoticed += 1 }
+      if link.server.isHeld, isNever(link.server.since) { tally.serverNeverNoticed += 1 }
+    }
+    for device in devices {
+      if let expired = device.expired, isNever(expired) { tally.neverRecovered += 1 }
+    }
+    count(ledger.deliveries, isCut: isCut)
+  }
+
+  private mutating func count(_ rows: [DeliveryRow], isCut: Bool) {
+    for row in rows
+    where !row.receiver.isServer && row.quality > 0
+      && row.facts.isSuperset(of: [.accepted, .owed]) && row.acceptedAt < calmBegan
+    {
+      tally.deliveries += 1
+      let key = HandOver(
+        identity: identities[row.receiver.device], publication: row.publication)
+      if let time = handOvers[key] { tally.syncs.add(time - row.acceptedAt) }
+      guard !isCut, row.facts.isDisjoint(with: .excused) else { continue }
+      if handOvers[key] == nil { tally.neverSynced += 1 }
+      for (index, layer) in DeliveryLayer.all.enumerated() where layer.holds(row) {
+        tally.stayed[index] += 1
+      }
+    }
+  }
+
+  private mutating func judge(_ ledger: borrowing Ledger) {
+    var violations: [Violation] = []
+    OracleCatalog.judge(ledger, into: &violations)
+    for violation in violations { tally.violations[Int(violation.signature.oracle)] += 1 }
+    if !violations.isEmpty { tally.runsWithFindings = 1 }
+  }
+}

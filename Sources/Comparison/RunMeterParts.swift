@@ -1,0 +1,120 @@
+internal import Custody
+internal import Simulation
+internal import Timeline
+
+/// How long a program stood still in all.
+struct PauseClock {
+  private var paused = Nanoseconds.zero
+  private var since = Instant.never
+
+  mutating func pause(at time: Instant) {
+    if since == .never { since = time }
+  }
+
+  mutating func resume(at time: Instant) {
+    paused = total(at: time)
+    since = .never
+  }
+
+  func total(at time: Instant) -> Nanoseconds {
+    since == .never ? paused : paused + (time - since)
+  }
+}
+
+/// That an end believes in a connection.
+struct Belief {
+  var isHeld = false
+  /// Since when; once the connection is dead: since then at the earliest.
+  var since = Instant.start
+  /// How long its program had stood still by then.
+  var pausedThen = Nanoseconds.zero
+}
+
+/// What is known of one connection of a run.
+struct LinkMeter {
+  let device: Int
+  let opened: Instant
+  var client = Belief()
+  var server = Belief()
+  /// Its client has believed in it.
+  var hadClient = false
+  /// Its path is gone, or an end has stopped believing in it; `.never`: neither.
+  var deadSince = Instant.never
+
+  init(device: Int, opened: Instant) {
+    self.device = device
+    self.opened = opened
+  }
+
+  subscript(side: Side) -> Belief {
+    get { side == .client ? client : server }
+    set { if side == .client { client = newValue } else { server = newValue } }
+  }
+
+  /// Something can be delivered on it.
+  var isLive: Bool { client.isHeld && server.isHeld && deadSince == .never }
+
+  /// How long this end has believed in a dead connection, less what its program stood still.
+  func deception(of side: Side, until time: Instant, paused: Nanoseconds) -> Nanoseconds? {
+    guard deadSince != .never, self[side].isHeld else { return nil }
+    return (time - self[side].since) - (paused - self[side].pausedThen)
+  }
+}
+
+/// What is known of one device of a run.
+struct DeviceMeter {
+  let isReceiver: Bool
+  var radio = RadioClock()
+  var connects: UInt64 = 0
+  var messages: UInt64 = 0
+  var pauses = PauseClock()
+  /// When its credential ended, while it has not recovered from that.
+  private(set) var expired: Instant?
+  private(set) var wanted = Nanoseconds.zero
+  private(set) var reachable = Nanoseconds.zero
+  private var wants = false
+  private var liveLinks = 0
+  /// Up to when `wanted` and `reachable` are counted.
+  private var counted = Instant.start
+  private var isSettled = false
+
+  init(isReceiver: Bool) { self.isReceiver = isReceiver }
+
+  /// Counts the time up to now.
+  private mutating func advance(to time: Instant) {
+    guard !isSettled else { return }
+    if wants {
+      wanted = wanted + (time - counted)
+      if liveLinks > 0 { reachable = reachable + (time - counted) }
+    }
+    counted = time
+  }
+
+  mutating func want(_ wants: Bool, at time: Instant) {
+    advance(to: time)
+    self.wants = wants
+    // Whoever does not want to be connected has nothing to recover.
+    if !wants { expired = nil }
+  }
+
+  mutating func changeLive(by change: Int, at time: Instant) {
+    advance(to: time)
+    liveLinks += change
+  }
+
+  mutating func settle(at time: Instant) {
+    advance(to: time)
+    isSettled = true
+  }
+
+  mutating func expire(at time: Instant) {
+    if wants, expired == nil { expired = time }
+  }
+
+  /// - Returns: how long that took; `nil` when there was nothing to recover from.
+  mutating func recover(at time: Instant) -> Nanoseconds? {
+    guard let since = expired else { return nil }
+    expired = nil
+    return time - since
+  }
+}

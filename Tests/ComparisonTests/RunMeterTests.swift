@@ -1,0 +1,202 @@
+@testable import Comparison
+import Custody
+import PushProtocols
+import Simulation
+import Testing
+import Timeline
+
+/// What is measured of runs that a person can work out by hand.
+@Suite struct RunMeterTests {
+  static let phone = NodeID(device: 0)
+  static let link = LinkID(0)
+
+  /// One device that connects at once and subscribes; round trips of 40 ms, reactions after 0.1 ms.
+  static func phone(keepAlive: Nanoseconds, minutes: UInt64) -> Scenario {
+    var scenario = Scenario(model: "mqtt", client: "mqtt.client@good", server: "mqtt.broker@good")
+    scenario.topics = ["t"]
+    scenario.devices = [
+      Device(
+        name: "phone", identity: "phone",
+        parameters: [Parameter("keep-alive", keepAlive.count), Parameter("durable", 1)])
+    ]
+    scenario.steps = [
+      Step(.start, phone, .connect), Step(.start, phone, .subscribe(topic: 0, quality: 1)),
+    ]
+    return MeasuredDay(length: .minutes(minutes), submitsEvery: .forever).prolonging(scenario)
+  }
+
+  static func measure(
+    _ scenario: Scenario, client: String = "mqtt.client@good", tail: Nanoseconds = .seconds(10)
+  ) throws -> Tally {
+    let bench = try #require(ProtocolCatalog.mqtt.makeBench(client, "mqtt.broker@good"))
+    return RunMeter.measure(
+      scenario, on: bench, options: RunOptions(), radio: RadioModel(tail: tail))
+  }
+
+  static func microseconds(_ count: UInt64) -> Nanoseconds { .microseconds(count) }
+
+  // MARK: - Runs
+
+  @Test func `a quiet connection costs its handshake and its pings`() throws {
+    let tally = try Self.measure(Self.phone(keepAlive: .minutes(5), minutes: 20))
+    #expect(tally.runs == 1 && tally.cutRuns == 0)
+    #expect(tally.wanted == .minutes(20))
+    #expect(tally.connects == 1)
+    // SYN at 0; CONNECT leaves at 40.1 ms, CONNACK at 60.2 ms and is there at 80.2 ms.
+    #expect(tally.handshakes.count == 1)
+    #expect(tally.handshakes.percentile(50) == Self.microseconds(80_200))
+    #expect(tally.reachable == .minutes(20) - Self.microseconds(80_200))
+    // CONNECT, CONNACK, SUBSCRIBE, SUBACK, and pings five, ten and fifteen minutes later.
+    #expect(tally.messages == 4 + 3 * 2)
+    // SUBACK is there at 120.4 ms; a ping takes 40.2 ms. After each of the four: ten seconds.
+    #expect(tally.radioOn == .seconds(40) + Self.microseconds(120_400 + 3 * 40_200))
+    #expect(tally.violations.allSatisfy { $0 == 0 })
+  }
+
+  @Test func `a longer tail joins what a short one keeps apart`() throws {
+    let scenario = Self.phone(keepAlive: .minutes(5), minutes: 20)
+    // Five minutes and more: it is never off, but for the end of the day.
+    #expect(try Self.measure(scenario, tail: .seconds(301)).radioOn == .minutes(20))
+    #expect(try Self.measure(scenario, tail: .zero).radioOn < .seconds(1))
+  }
+
+  @Test func `a silently dead connection is noticed by the ping that is not answered`() throws {
+    var scenario = Self.phone(keepAlive: .seconds(60), minutes: 60)
+    scenario.faults = [Fault(.halfOpen, node: Self.phone, .at(.start + .seconds(100)))]
+    let good = try Self.measure(scenario)
+    // The ping of 120.0802 s is given up ten seconds later.
+    #expect(good.clientZombies.count == 1)
+    #expect(good.clientZombies.percentile(99) == Self.microseconds(30_080_200))
+    #expect(good.serverZombies.count == 1)
+    #expect(good.clientNeverNoticed == 0 && good.connects == 2)
+    // Without a limit to its patience only TCP is left: 924.6 s after the ping left.
+    let patient = try Self.measure(scenario, client: "mqtt.client@no-ping-timeout")
+    let noticed = try #require(patient.clientZombies.percentile(99))
+    #expect(noticed > .seconds(20) + .seconds(924) && noticed < .seconds(20 + 926))
+    #expect(patient.reachable + .seconds(900) < good.reachable)
+  }
+
+  @Test func `a client that never refreshes its token never comes back`() throws {
+    var scenario = Self.phone(keepAlive: .seconds(60), minutes: 60)
+    scenario.devices[0].parameters.append(
+      Parameter("credential-lifetime", Nanoseconds.hours(9).count))
+    scenario.faults = [Fault(.expireCredential, node: Self.phone, .at(.start + .seconds(100)))]
+    let good = try Self.measure(scenario)
+    #expect(good.recoveries.count == 1 && good.neverRecovered == 0)
+    // A close, a credential, a handshake: under way for five trips of 20 ms at least.
+    let took = try #require(good.recoveries.percentile(50))
+    #expect(took > .milliseconds(100) && took < .seconds(10))
+    let bad = try Self.measure(scenario, client: "mqtt.client@token-never-refreshed")
+    #expect(bad.recoveries.count == 0 && bad.neverRecovered == 1)
+    #expect(bad.violations.reduce(0, +) > 0 && bad.runsWithFindings == 1)
+    #expect(bad.connects > good.connects)
+  }
+
+  @Test func `a delivery for a device that is offline is late by as much`() throws {
+    var scenario = Self.phone(keepAlive: .minutes(5), minutes: 20)
+    let pub = NodeID(device: 1)
+    scenario.devices.append(Device(name: "pub", identity: "pub"))
+    func step(_ milliseconds: UInt64, _ node: NodeID, _ action: Action) -> Step {
+      Step(.start + .milliseconds(milliseconds), node, action)
+    }
+    scenario.steps.insert(
+      contentsOf: [
+        step(0, pub, .connect), step(1_000, Self.phone, .disconnect),
+        step(2_000, pub, .submit(Submission(publication: 1, topic: 0, quality: 1))),
+        step(32_000, Self.phone, .connect),
+      ], at: 2)
+    let tally = try Self.measure(scenario)
+    #expect(tally.deliveries == 1 && tally.neverSynced == 0)
+    // Accepted at 2.0201 s. From 32 s: a handshake of 80.2 ms whose CONNACK is followed at once.
+    #expect(tally.syncs.percentile(50) == .seconds(30) + Self.microseconds(80_200 - 20_100))
+    // Whoever is not meant to be connected is not unreachable.
+    #expect(tally.wanted == .minutes(20) - .seconds(31))
+  }
+
+  // MARK: - Made-up traces
+
+  func meter(_ entries: [(Nanoseconds, TraceEntry.What)]) -> Tally {
+    var scenario = Scenario(model: "toy", client: "", server: "")
+    scenario.devices = [Device(name: "phone", identity: "phone")]
+    var meter = RunMeter(scenario, radio: RadioModel(tail: .seconds(10)))
+    for (time, what) in entries {
+      meter.take(
+        TraceEntry(time: .start + time, device: Self.phone, link: Self.link, what: what))
+    }
+    var ledger = Ledger()
+    ledger.calmReached = true
+    return meter.finished(at: .start + .hours(2), ledger: ledger)
+  }
+
+  @Test func `time in which a program stands still is not held against it`() {
+    let tally = meter([
+      (.zero, .action(.connect)), (.zero, .opening), (.seconds(1), .believes(.server, true)),
+      (.seconds(2), .believes(.client, true)), (.seconds(100), .pathLost),
+      (.seconds(110), .paused(.client)), (.seconds(150), .resumed(.client)),
+      (.seconds(170), .believes(.client, false)), (.seconds(400), .believes(.server, false)),
+      (.hours(1), .calm),
+    ])
+    #expect(tally.clientZombies.percentile(50) == .seconds(30))
+    #expect(tally.serverZombies.percentile(50) == .seconds(300))
+    #expect(tally.reachable == .seconds(98))
+    #expect(tally.handshakes.percentile(50) == .seconds(2))
+  }
+
+  @Test func `the end that ends a connection is not deceived by it, the other one is`() {
+    let tally = meter([
+      (.zero, .action(.connect)), (.zero, .opening), (.seconds(1), .believes(.server, true)),
+      (.seconds(2), .believes(.client, true)), (.seconds(50), .believes(.server, false)),
+      (.seconds(60), .believes(.client, false)), (.hours(1), .calm),
+    ])
+    #expect(tally.serverZombies.count == 0)
+    #expect(tally.clientZombies.percentile(50) == .seconds(10))
+  }
+
+  @Test func `an ordinary end is no zombie, and a belief that outlives the calm is for ever`() {
+    let tally = meter([
+      (.zero, .action(.connect)), (.zero, .opening), (.seconds(1), .believes(.server, true)),
+      (.seconds(2), .believes(.client, true)), (.seconds(50), .believes(.client, false)),
+      (.seconds(50) + .milliseconds(260), .believes(.server, false)), (.hours(1), .calm),
+    ])
+    #expect(tally.serverZombies.count == 0 && tally.serverNeverNoticed == 0)
+    let never = meter([
+      (.zero, .action(.connect)), (.zero, .opening), (.seconds(1), .believes(.server, true)),
+      (.seconds(2), .believes(.client, true)), (.seconds(50), .pathLost), (.hours(1), .calm),
+    ])
+    #expect(never.clientNeverNoticed == 1 && never.serverNeverNoticed == 1)
+    // What begins in the calm may still be noticed when nobody looks any more.
+    let late = meter([
+      (.zero, .action(.connect)), (.zero, .opening), (.seconds(1), .believes(.server, true)),
+      (.seconds(2), .believes(.client, true)), (.hours(1), .calm),
+      (.hours(1) + .seconds(1), .pathLost),
+    ])
+    #expect(late.clientNeverNoticed == 0)
+  }
+
+  @Test func `a credential's end counts while the app wants to be connected`() {
+    let back = meter([
+      (.zero, .action(.connect)), (.seconds(10), .credentialExpired),
+      (.seconds(25), .backAfterExpiry), (.hours(1), .calm),
+    ])
+    #expect(back.recoveries.percentile(50) == .seconds(15) && back.neverRecovered == 0)
+    let never = meter([
+      (.zero, .action(.connect)), (.seconds(10), .credentialExpired), (.hours(1), .calm),
+    ])
+    #expect(never.neverRecovered == 1)
+    let unwanted = meter([
+      (.zero, .action(.connect)), (.seconds(10), .credentialExpired),
+      (.seconds(20), .action(.disconnect)), (.hours(1), .calm),
+    ])
+    #expect(unwanted.neverRecovered == 0 && unwanted.recoveries.count == 0)
+  }
+
+  @Test func `a connection that its client never believed in has failed`() {
+    let tally = meter([
+      (.zero, .action(.connect)), (.zero, .opening), (.seconds(1), .openingAgain),
+      (.seconds(3), .openingAgain), (.seconds(7), .openFailed(.timedOut)), (.hours(1), .calm),
+    ])
+    #expect(tally.failedHandshakes == 1 && tally.handshakes.count == 0 && tally.connects == 1)
+    // SYNs at 0, 1 and 3 s: one time from 0 to 13 s. That nothing came is no reception.
+    #expect(tally.radioOn == .seconds(13))
+  }
+}
