@@ -22,20 +22,20 @@ public struct DeliveryLayer: Sendable {
   }
 
   public static let all: [DeliveryLayer] = [
-    DeliveryLayer("accepted", "accepted but not written") { !$0.facts.contains(.sent) },
-    DeliveryLayer("sent", "written but not at the device") {
+    DeliveryLayer("accepted", "accepted but unwritten") { !$0.facts.contains(.sent) },
+    DeliveryLayer("sent", "written but not arrived") {
       $0.facts.contains(.sent) && $0.facts.isDisjoint(with: [.transportAcknowledged, .received])
     },
-    DeliveryLayer("transportAcknowledged", "at its TCP but not read") {
+    DeliveryLayer("transportAcknowledged", "arrived but not read") {
       $0.facts.contains(.transportAcknowledged) && !$0.facts.contains(.received)
     },
-    DeliveryLayer("received", "read but not given to the app") {
+    DeliveryLayer("received", "read but not with app") {
       $0.facts.contains(.received) && !$0.facts.contains(.handedOver)
     },
-    DeliveryLayer("handedOver", "with the app but not acknowledged") {
+    DeliveryLayer("handedOver", "with app but not acked") {
       $0.facts.contains(.handedOver) && !$0.facts.contains(.acknowledged)
     },
-    DeliveryLayer("acknowledged", "acknowledged, server unaware") {
+    DeliveryLayer("acknowledged", "acked but not settled") {
       $0.facts.isSuperset(of: [.handedOver, .acknowledged]) && !$0.facts.contains(.settled)
     },
   ]

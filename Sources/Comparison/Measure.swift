@@ -124,10 +124,10 @@ extension Measure {
       "recovery", "back after expiry", { $0.recoveries }, { $0.neverRecovered },
       neverTitle: "never back after expiry")
     + times(
-      "clientZombie", "client notices dead link", { $0.clientZombies }, { $0.clientNeverNoticed },
+      "clientZombie", "dead link, client", { $0.clientZombies }, { $0.clientNeverNoticed },
       neverTitle: "client never notices")
     + times(
-      "serverZombie", "server notices dead link", { $0.serverZombies }, { $0.serverNeverNoticed },
+      "serverZombie", "dead link, server", { $0.serverZombies }, { $0.serverNeverNoticed },
       neverTitle: "server never notices")
     + times(
       "sync", "accepted to app", { $0.syncs }, { $0.neverSynced }, neverTitle: "never at the app")

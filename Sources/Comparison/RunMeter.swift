@@ -82,9 +82,19 @@ struct RunMeter {
       guard let device else { break }
       let key = HandOver(identity: identities[device], publication: entry.publication)
       if handOvers[key] == nil { handOvers[key] = entry.time }
-    case .paused(let side): pauses(side, entry.device) { $0.pause(at: entry.time) }
+    case .paused(let side):
+      pauses(side, entry.device) { $0.pause(at: entry.time) }
+      if side == .client, let device {
+        devices[device].availability.set(isPaused: true, at: entry.time)
+      }
     case .resumed(let side), .died(let side):
       pauses(side, entry.device) { $0.resume(at: entry.time) }
+      if side == .client, let device {
+        let runs = entry.what == .died(.client) ? false : nil
+        devices[device].availability.set(runs: runs, isPaused: false, at: entry.time)
+      }
+    case .launched(.client):
+      if let device { devices[device].availability.set(runs: true, at: entry.time) }
     case .calm: endRates(at: entry.time)
     case .action, .wrote, .arrived, .opened, .openFailed, .closed, .closing, .retransmitted,
       .fault, .timer, .countedDone, .dropped, .gaveUp, .blamed, .launched:
@@ -177,6 +187,8 @@ struct RunMeter {
     for index in devices.indices {
       devices[index].settle(at: time)
       guard devices[index].isReceiver else { continue }
+      // The calm brings every subscriber back.
+      devices[index].availability.set(wants: true, at: time)
       tally.wanted = tally.wanted + devices[index].wanted
       tally.reachable = tally.reachable + devices[index].reachable
       tally.radioOn = tally.radioOn + devices[index].radio.total(until: time)
@@ -219,7 +231,10 @@ struct RunMeter {
       tally.deliveries += 1
       let key = HandOver(
         identity: identities[row.receiver.device], publication: row.publication)
-      if let time = handOvers[key] { tally.syncs.add(time - row.acceptedAt) }
+      if let time = handOvers[key] {
+        let availability = devices[row.receiver.device].availability
+        tally.syncs.add(availability.total(at: time) - availability.total(at: row.acceptedAt))
+      }
       guard !isCut, row.facts.isDisjoint(with: .excused) else { continue }
       if handOvers[key] == nil { tally.neverSynced += 1 }
       for (index, layer) in DeliveryLayer.all.enumerated() where layer.holds(row) {

@@ -21,6 +21,33 @@ struct PauseClock {
   }
 }
 
+/// When a device could have received something: its app wants a connection and its program runs.
+struct AvailabilityLog {
+  private var wants = false
+  private var runs = true
+  private var isPaused = false
+  /// How long until then, and whether from then on.
+  private var turns: [(time: Instant, total: Nanoseconds, isOn: Bool)] = [
+    (.start, .zero, false)
+  ]
+
+  mutating func set(
+    wants: Bool? = nil, runs: Bool? = nil, isPaused: Bool? = nil, at time: Instant
+  ) {
+    self.wants = wants ?? self.wants
+    self.runs = runs ?? self.runs
+    self.isPaused = isPaused ?? self.isPaused
+    let isOn = self.wants && self.runs && !self.isPaused
+    guard isOn != turns[turns.count - 1].isOn else { return }
+    turns.append((time, total(at: time), isOn))
+  }
+
+  func total(at time: Instant) -> Nanoseconds {
+    guard let turn = turns.last(where: { $0.time <= time }) else { return .zero }
+    return turn.isOn ? turn.total + (time - turn.time) : turn.total
+  }
+}
+
 /// That an end believes in a connection.
 struct Belief {
   var isHeld = false
@@ -68,6 +95,7 @@ struct DeviceMeter {
   var connects: UInt64 = 0
   var messages: UInt64 = 0
   var pauses = PauseClock()
+  var availability = AvailabilityLog()
   /// When its credential ended, while it has not recovered from that.
   private(set) var expired: Instant?
   private(set) var wanted = Nanoseconds.zero
@@ -92,6 +120,7 @@ struct DeviceMeter {
 
   mutating func want(_ wants: Bool, at time: Instant) {
     advance(to: time)
+    availability.set(wants: wants, at: time)
     self.wants = wants
     // Whoever does not want to be connected has nothing to recover.
     if !wants { expired = nil }

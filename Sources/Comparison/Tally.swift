@@ -40,7 +40,8 @@ public struct Tally: Hashable, Sendable {
   public var clientNeverNoticed: UInt64 = 0
   public var serverZombies = Distribution()
   public var serverNeverNoticed: UInt64 = 0
-  /// From a delivery's acceptance until the receiver's app had it.
+  /// From a delivery's acceptance until the receiver's app had it, without the time in which the
+  /// app wanted no connection or its program did not run: nobody can shorten that.
   public var syncs = Distribution()
   /// Deliveries that are owed and that the receiver's app never had.
   public var neverSynced: UInt64 = 0

@@ -27,11 +27,11 @@ public enum ComparisonText {
   private static func head(_ comparison: Comparison, _ style: TerminalStyle) -> [String] {
     let settings = comparison.settings
     let given = TerminalNumber.counted(comparison.given.count, "scenario")
+    let days = TerminalNumber.counted(settings.executions, "day")
     var line =
       "\(comparison.subject.name): \(given), "
-      + "\(TerminalNumber.counted(settings.seeds.count, "seed")) × "
-      + "\(TerminalNumber.counted(settings.executions, "mutation")), each run for "
-      + "\(settings.day.length) on \(comparison.results.count) machines"
+      + "\(TerminalNumber.counted(settings.seeds.count, "seed")) × \(days) of "
+      + "\(settings.day.length) with faults, \(comparison.results.count) machines"
     if !comparison.isFinished {
       line +=
         "; stopped after \(TerminalNumber.grouped(comparison.done)) of "
