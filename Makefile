@@ -40,10 +40,10 @@ bench: deps  ## measure: executions a second, allocations an event
 	@if [ -x Benchmarks/run ]; then Benchmarks/run; else echo "There are no benchmarks yet."; fi
 
 # Which readers of hostile input, and how long each.
-TARGET ?= containers links segments tls websocket mqtt http2 scenario
+TARGET ?= containers links segments tls websocket mqtt http2 apns-serial apns-packed apns scenario
 SECONDS ?= 60
 
-fuzz: deps  ## search for hostile input that does harm (TARGET="tls mqtt" SECONDS=600; 8 minutes)
+fuzz: deps  ## search for hostile input that does harm (TARGET="tls mqtt" SECONDS=600; 11 minutes)
 	PUSHBENCH_FUZZING=1 $(SWIFT) build -c release --product FuzzDriver --scratch-path .build-fuzz \
 	  -Xswiftc -sanitize=fuzzer,address -Xswiftc -assert-config -Xswiftc Debug
 	@for target in $(TARGET); do \

@@ -95,7 +95,8 @@ public enum CaptureInspection {
   ) -> CaptureObservers {
     CaptureObservers(
       assigned: options.assignments.protocols, keepsDeliveries: keepsDeliveries,
-      unfinished: wrapped.unfinished, others: [EncryptedObserver(wrapped)]
+      unfinished: wrapped.unfinished, topicNames: APNsTopicNames(options.topicNames),
+      others: [EncryptedObserver(wrapped)]
     ) {
       wrapped.isWebSocket($0) ? "WebSocket" : nil
     } names: {

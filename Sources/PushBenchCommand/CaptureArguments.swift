@@ -21,6 +21,18 @@ struct CaptureArguments: ParsableArguments {
       """)
   var assignments: [String] = []
 
+  @Option(
+    name: .customLong("topic"),
+    help: """
+      What a topic of APNs may be called, such as com.example.app: captures have only its hash. \
+      May be given several times.
+      """)
+  var topics: [String] = []
+
+  @Option(
+    name: .customLong("topics"), help: "A file of such names, one a line.", completion: .file())
+  var topicFiles: [String] = []
+
   func validate() throws {
     do {
       _ = try ports()
@@ -36,6 +48,7 @@ struct CaptureArguments: ParsableArguments {
   /// - Parameter isLive: a key log may come later, and have nothing in it yet.
   func options(isLive: Bool = false) throws -> CaptureOptions {
     var options = CaptureOptions(filter: filter, assignments: try ports())
+    options.topicNames = topics + (try topicFiles.flatMap(Self.lines))
     options.notice = { Terminal.writeError("pushbench: \($0).\n") }
     if let path = ProcessInfo.processInfo.environment["SSLKEYLOGFILE"], !path.isEmpty,
       let text = FileManager.default.contents(atPath: path)
@@ -57,6 +70,17 @@ struct CaptureArguments: ParsableArguments {
       }
     }
     return options
+  }
+
+  /// Without comments and empty lines.
+  private static func lines(of path: String) throws -> [String] {
+    guard let content = FileManager.default.contents(atPath: path) else {
+      Terminal.writeError("pushbench: \(path): can't be read. It was to have names of topics.\n")
+      throw ExitCode(ScenarioInput.Failure.noInput)
+    }
+    return String(decoding: content, as: UTF8.self).split(whereSeparator: \.isNewline)
+      .map { $0.trimmingCharacters(in: .whitespaces) }
+      .filter { !$0.isEmpty && !$0.hasPrefix("#") }
   }
 
   /// Those of the options, and that of SSLKEYLOGFILE.

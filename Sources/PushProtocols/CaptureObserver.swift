@@ -73,10 +73,22 @@ public final class RecordNumbers {
   public let keepsDeliveries: Bool
   /// What waits to be complete, with all protocols and what is around them.
   public let unfinished: UnfinishedBytes
+  /// What the user calls the topics of APNs.
+  public let topicNames: APNsTopicNames
+  /// What the client of a connection in TLS asked for in the clear.
+  public let names: (ConnectionID, ConnectionDescription) -> CaptureObservers.TLSNames?
 
-  public init(keepsDeliveries: Bool = true, unfinished: UnfinishedBytes = UnfinishedBytes()) {
+  public init(
+    keepsDeliveries: Bool = true, unfinished: UnfinishedBytes = UnfinishedBytes(),
+    topicNames: APNsTopicNames = APNsTopicNames(),
+    names: @escaping (ConnectionID, ConnectionDescription) -> CaptureObservers.TLSNames? = {
+      _, _ in nil
+    }
+  ) {
     self.keepsDeliveries = keepsDeliveries
     self.unfinished = unfinished
+    self.topicNames = topicNames
+    self.names = names
   }
 
   public func nextSession() -> SessionID {
@@ -108,6 +120,7 @@ public enum ObservationCatalog {
   /// In this order they are asked whether a connection is theirs.
   public static let all: [ObservedProtocol] = [
     ObservedProtocol(name: "mqtt") { MQTTCaptureObserver(numbers: $0) },
+    ObservedProtocol(name: "apns") { APNsCaptureObserver(numbers: $0) },
     ObservedProtocol(name: APNsProviderObserver.name) { APNsProviderObserver(numbers: $0) },
   ]
 }

@@ -35,12 +35,14 @@ public final class CaptureObservers: ConnectionSink {
   ///     like.
   ///   - keepsDeliveries: the observation lists every delivery; else it counts them.
   ///   - unfinished: bounds what waits to be complete; `makeRoom` is for others to call.
+  ///   - topicNames: what the user calls the topics of APNs.
   ///   - others: observers that are asked when none of the catalog is interested.
   ///   - around: what unclaimed connections were inside of, when that says more than their content.
   ///   - names: what the client of a connection in TLS asked for in the clear.
   public init(
     _ catalog: [ObservedProtocol] = ObservationCatalog.all, assigned: [UInt16: String] = [:],
     keepsDeliveries: Bool = true, unfinished: UnfinishedBytes = UnfinishedBytes(),
+    topicNames: APNsTopicNames = APNsTopicNames(),
     others: [any CaptureObserver] = [],
     around: @escaping (ConnectionID) -> String? = { _ in nil },
     names: @escaping (ConnectionID, ConnectionDescription) -> TLSNames? = { _, _ in nil }
@@ -49,7 +51,9 @@ public final class CaptureObservers: ConnectionSink {
     self.names = names
     self.unfinished = unfinished
     catalogCount = catalog.count
-    let numbers = RecordNumbers(keepsDeliveries: keepsDeliveries, unfinished: unfinished)
+    let numbers = RecordNumbers(
+      keepsDeliveries: keepsDeliveries, unfinished: unfinished, topicNames: topicNames,
+      names: names)
     observers = catalog.map { $0.makeObserver(numbers) } + others
     self.assigned = assigned.compactMapValues { name in catalog.firstIndex { $0.name == name } }
   }

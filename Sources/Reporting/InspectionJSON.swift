@@ -160,6 +160,7 @@ public enum InspectionJSON {
             )
           })
       ),
+      ("details", .object(session.details.map { ($0.name, .string($0.text)) })),
     ])
   }
 

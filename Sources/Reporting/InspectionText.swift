@@ -5,6 +5,8 @@ import Timeline
 public struct InspectionText {
   /// Rows of the table of sessions; the rest is in the JSON.
   private static let sessionLimit = 20
+  /// Sessions of which details are told.
+  private static let detailLimit = 4
   /// Stories of one kind; the rest is in the JSON.
   private static let storyLimit = 40
 
@@ -169,6 +171,23 @@ public struct InspectionText {
     if all.count > Self.sessionLimit {
       lines.append(
         style.paint(" … \(all.count - Self.sessionLimit) more, see --format json", .faint))
+    }
+    details(all)
+  }
+
+  /// What else is known of sessions, of few of them.
+  private mutating func details(_ sessions: [SessionRecord]) {
+    let known = sessions.filter { !$0.details.isEmpty }
+    if known.isEmpty { return }
+    lines.append("")
+    for session in known.prefix(Self.detailLimit) {
+      let text = session.details.map { "\($0.name) \($0.text)" }.joined(separator: "; ")
+      lines += style.wrap("session \(session.id.number): \(text)", indent: 1)
+        .map { style.paint($0, .faint) }
+    }
+    if known.count > Self.detailLimit {
+      lines.append(
+        style.paint(" … \(known.count - Self.detailLimit) more, see --format json", .faint))
     }
   }
 

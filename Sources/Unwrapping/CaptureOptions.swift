@@ -14,6 +14,8 @@ public struct CaptureOptions: Sendable {
   public var takesOffWebSocket = true
   /// Bytes that may wait to be complete, over all connections.
   public var unfinishedBytes = UnfinishedBytes.usualLimit
+  /// What topics of APNs are called; on the wire they are hashes of that.
+  public var topicNames: [String] = []
   /// Told while files are read what whoever waits for the end should know.
   public var notice: CaptureNotice?
 

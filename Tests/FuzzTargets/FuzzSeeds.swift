@@ -34,6 +34,15 @@ public enum FuzzSeeds {
         $0.lastPathComponent.hasPrefix("h2-")
       }
       .flatMap { file in decrypted(file).map { [0] + $0 } }
+    case .apnsSerial: APNsTargets.serialSeeds
+    case .apnsPacked: APNsTargets.packedSeeds
+    case .apns:
+      Self.files("captures/apns", endingIn: ["pcap"]).filter {
+        $0.lastPathComponent.hasPrefix("courier-")
+      }
+      .flatMap { file in
+        talks(file.path, longest: longest).map { [0] + $0 }
+      }
     case .scenario: files("corpus/mqtt", endingIn: ["scenario"]).map(bytes)
     }
   }

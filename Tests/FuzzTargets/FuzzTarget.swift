@@ -24,6 +24,11 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case mqtt
   /// Both directions of a connection that is taken for a provider's to APNs.
   case http2
+  /// One direction of a courier's connection, in either framing.
+  case apnsSerial = "apns-serial"
+  case apnsPacked = "apns-packed"
+  /// Both directions of a connection that is taken for a courier's.
+  case apns
   /// A scenario file.
   case scenario
 
@@ -36,6 +41,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .websocket: try WrappingTargets.readWebSocket(input)
     case .mqtt: try ObservationTarget.run(input, "mqtt")
     case .http2: try ObservationTarget.run(input, "apns-provider")
+    case .apnsSerial: try APNsTargets.readSerial(input)
+    case .apnsPacked: try APNsTargets.readPacked(input)
+    case .apns: try ObservationTarget.run(input, "apns")
     case .scenario: try ScenarioTarget.run(input)
     }
   }

@@ -80,6 +80,8 @@ public struct SessionRecord: Hashable, Sendable {
   public var webSocket: WebSocketLayerRecord?
   /// How many messages of each kind, in the order of the protocol's numbers, without zeros.
   public var messages: [MessageCount] = []
+  /// What else the protocol says of the session, such as a token or a status, for people.
+  public var details: [SessionDetail] = []
 
   public init(
     id: SessionID, connection: UInt32, protocolName: String, subscriber: String,
@@ -97,6 +99,18 @@ public struct SessionRecord: Hashable, Sendable {
     self.ended = began
     self.startedClean = false
     self.keepAlive = .zero
+  }
+}
+
+/// One thing that is known of a session in its protocol's own words.
+public struct SessionDetail: Hashable, Sendable {
+  /// `presented token`.
+  public var name: String
+  public var text: String
+
+  public init(_ name: String, _ text: String) {
+    self.name = name
+    self.text = text
   }
 }
 

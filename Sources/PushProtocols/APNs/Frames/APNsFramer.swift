@@ -35,8 +35,8 @@ public enum APNsFraming: Hashable, Sendable {
 }
 
 /// Cuts one direction of a connection into frames, wherever its bytes were cut before.
-struct APNsFramer {
-  private enum Reader {
+public struct APNsFramer: Sendable {
+  private enum Reader: Sendable {
     case serial
     case packed(APNsPackedDecoder)
   }
@@ -51,15 +51,19 @@ struct APNsFramer {
   /// The stream offset behind the last frame.
   private(set) var offset: UInt64
 
-  init(_ framing: APNsFraming, _ limit: Int, startingAt offset: UInt64) {
+  /// - Parameters:
+  ///   - tableLimit: of the value table of this direction; serial framing has none.
+  ///   - offset: of the first byte in its stream.
+  public init(_ framing: APNsFraming, tableLimit: Int, startingAt offset: UInt64) {
     switch framing {
     case .serial: reader = .serial
-    case .packed: reader = .packed(APNsPackedDecoder(limit: limit))
+    case .packed: reader = .packed(APNsPackedDecoder(limit: tableLimit))
     }
     self.offset = offset
   }
 
-  var pendingBytes: Int { pending.count }
+  /// Bytes of the frame that is not complete.
+  public var pendingBytes: Int { pending.count }
 
   /// Nothing more can be read: without the bytes before, nobody knows the tables.
   var isLost: Bool {
@@ -67,8 +71,11 @@ struct APNsFramer {
     return !isSynchronised || decoder.hasLostTables
   }
 
-  /// - Parameter take: called with each frame and the stream offset behind it.
-  mutating func read(
+  /// - Parameters:
+  ///   - start: the stream offset of the bytes.
+  ///   - take: called with each frame and the stream offset behind it.
+  /// - Throws: when nothing behind can be read.
+  public mutating func read(
     _ bytes: [UInt8], at start: UInt64, _ take: (APNsDecodedFrame, UInt64) -> Void
   ) throws(APNsViolation) {
     if !isSynchronised {

@@ -2,8 +2,11 @@
 public struct APNsPackedDecoder: Sendable {
   /// Values inside of values.
   private static let deepest = 32
-  /// A frame may be more values than its bytes through references, but not beyond this.
-  private static func mostValues(_ bytes: Int) -> Int { 64 + 8 * bytes }
+  /// A frame may be more values than its bytes through references, but not beyond this: one byte
+  /// can't say more than a value that our own encoder would refer to.
+  private static func mostValues(_ bytes: Int) -> Int {
+    APNsPackedEncoder.heaviestReference * (1 + bytes)
+  }
 
   private var tables: APNsPackedTables
   /// The tables are not those of the sender any more: no frame can be read from here on.

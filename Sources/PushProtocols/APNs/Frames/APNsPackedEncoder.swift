@@ -1,5 +1,9 @@
 /// Writes frames in packed framing (`apns-pack-v1`), one direction of one connection.
 public struct APNsPackedEncoder: Sendable {
+  /// A value that is more values than this is always written as it is, so that a few bytes never
+  /// mean very much. Real ones are single.
+  static let heaviestReference = 64
+
   private var tables: APNsPackedTables
 
   /// - Parameter limit: of the value table, as the name of the protocol says.
@@ -17,8 +21,9 @@ public struct APNsPackedEncoder: Sendable {
   private mutating func attribute(_ item: APNsItem) -> [UInt8] {
     var flags: UInt8 = 0
     var reference: Int?
+    let weight = item.isStored ? item.value.weight : 0
     if item.isStored {
-      reference = tables.index(of: item.value)
+      if weight <= Self.heaviestReference { reference = tables.index(of: item.value) }
       flags = reference == nil ? 0x40 : 0x80
     }
     var bytes = key(item.key, flags)
@@ -26,9 +31,7 @@ public struct APNsPackedEncoder: Sendable {
       return bytes + APNsPrefixInteger.encode(UInt64(reference), bits: 8)
     }
     let encoded = value(item.value)
-    if item.isStored {
-      _ = tables.add(item.value, length: encoded.count, weight: item.value.weight)
-    }
+    if item.isStored { _ = tables.add(item.value, length: encoded.count, weight: weight) }
     bytes += encoded
     return bytes
   }

@@ -24,19 +24,6 @@ public struct APNsTopicNames: Sendable {
 
   public mutating func add(_ name: String) { names[APNsTopic(named: name)] = name }
 
-  /// One name a line; empty lines and those that begin with `#` are passed over.
-  public mutating func add(lines text: String) {
-    for line in text.split(whereSeparator: \.isNewline) {
-      let name = line.drop { $0 == " " || $0 == "\t" }
-      if name.isEmpty || name.first == "#" { continue }
-      var end = name.endIndex
-      while end > name.startIndex, name[name.index(before: end)] == " " {
-        end = name.index(before: end)
-      }
-      add(String(name[..<end]))
-    }
-  }
-
   /// Its name, or its hash.
   public func text(_ topic: APNsTopic) -> String { names[topic] ?? topic.description }
 }

@@ -71,7 +71,7 @@ import Testing
   }
 
   @Test func `a frame of four gigabytes is not waited for`() throws {
-    var framer = APNsFramer(.serial, 0, startingAt: 0)
+    var framer = APNsFramer(.serial, tableLimit: 0, startingAt: 0)
     #expect(throws: APNsViolation.frameTooLong(.ack, 0xFFFF_FFFF)) {
       try framer.read([0x0B, 0xFF, 0xFF, 0xFF, 0xFF], at: 0) { _, _ in }
     }
@@ -81,7 +81,7 @@ import Testing
   @Test func `frames come out whole however their bytes were cut`() throws {
     let bytes = APNsVectors.serial.flatMap(\.bytes)
     for size in [1, 2, 3, 7, bytes.count] {
-      var framer = APNsFramer(.serial, 0, startingAt: 0)
+      var framer = APNsFramer(.serial, tableLimit: 0, startingAt: 0)
       var frames: [APNsFrame] = []
       var ends: [UInt64] = []
       for start in stride(from: 0, to: bytes.count, by: size) {
@@ -98,7 +98,7 @@ import Testing
   }
 
   @Test func `behind a hole the next segment of whole frames is read`() throws {
-    var framer = APNsFramer(.serial, 0, startingAt: 0)
+    var framer = APNsFramer(.serial, tableLimit: 0, startingAt: 0)
     var frames: [APNsFrame] = []
     try framer.read([0x0B, 0, 0], at: 0) { frame, _ in frames.append(frame.frame) }
     framer.miss(upTo: 100)
@@ -129,11 +129,9 @@ import Testing
         == "84983e441c3bd26ebaae4aa1f95129e5e54670f1")
   }
 
-  @Test func `names are learned from lines`() {
-    var names = APNsTopicNames()
-    names.add(lines: "# of our apps\n\n  com.example.app \ncom.example.other\r\n")
+  @Test func `topics whose names somebody said are called by them`() {
+    let names = APNsTopicNames(["com.example.app"])
     #expect(names.text(APNsTopic(named: "com.example.app")) == "com.example.app")
-    #expect(names.text(APNsTopic(named: "com.example.other")) == "com.example.other")
     #expect(names.text(APNsTopic(named: "com.apple.madrid")) == "com.apple.madrid")
     #expect(
       names.text(APNsTopic(named: "abc")) == "a9993e364706816aba3e25717850c26c9cd0d89d")

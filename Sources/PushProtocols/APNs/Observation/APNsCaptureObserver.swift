@@ -1,0 +1,283 @@
+public import Custody
+public import Timeline
+public import Wire
+
+/// Follows the connections of a capture between devices and Apple's push couriers: who presented
+/// which token, which notifications were sent to them, and what became of those.
+///
+/// Frames of one connection go to its `APNsConversation`; what outlives it is with the
+/// `APNsDevice`, which is known by its token wherever it connects to. Nothing is judged before the
+/// end of a connection or of the capture.
+public final class APNsCaptureObserver: CaptureObserver {
+  private let numbers: RecordNumbers
+  let topicNames: APNsTopicNames
+  private var conversations = ConnectionTable<APNsConversation>()
+  private var devices: [APNsToken: APNsDevice] = [:]
+  private var devicesInOrder: [APNsDevice] = []
+  private var deviceNames: Set<String> = []
+  private var appTokens: [APNsToken: APNsDevice] = [:]
+  private var tallies: [DeliveryTally] = []
+  /// Those that are listed or told of.
+  private(set) var filed: [APNsDelivery] = []
+  private(set) var closed: [APNsConversation] = []
+  var violations = APNsViolationLog()
+  var zombies: [(zombie: APNsZombie, conversation: APNsConversation)] = []
+  var newTokens: [APNsNewToken] = []
+  private(set) var refused: [APNsDevice] = []
+  private(set) var warnings: [WarningRecord] = []
+  /// Set when somebody watches.
+  private var watch: APNsLiveWatch?
+  /// The latest packet of any connection.
+  private(set) var now = Moment(time: .start, frame: 0)
+
+  public init(numbers: RecordNumbers) {
+    self.numbers = numbers
+    topicNames = numbers.topicNames
+  }
+
+  public func recognise(_ opening: ConnectionOpening) -> Recognition {
+    APNsRecognition.judge(opening)
+  }
+
+  public func receive(
+    _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
+    bytes: UnsafeRawBufferPointer, at moment: Moment
+  ) {
+    if moment.time > now.time { now = moment }
+    let conversation: APNsConversation
+    if let known = conversations[connection] {
+      conversation = known
+    } else {
+      var handshake = false
+      if case .began(let seen) = event { handshake = seen }
+      conversation = APNsConversation(
+        connection, description, handshake: handshake, number: numbers.nextSession(),
+        observer: self, at: moment)
+      conversations[connection] = conversation
+      watch?.add(conversation)
+    }
+    unsafe conversation.receive(event, bytes: bytes, at: moment)
+  }
+
+  /// What the two ends said in the clear that they would speak.
+  func framing(
+    of connection: ConnectionID, _ description: ConnectionDescription
+  ) -> APNsFraming? {
+    numbers.names(connection, description).flatMap { APNsRecognition.agreed($0.protocols) }
+  }
+
+  func close(_ conversation: APNsConversation) {
+    // With bytes missing, a frame out of place may be the place that is missing.
+    if !conversation.handshake { violations.forget(conversation.record.id) }
+    conversations.remove(conversation.connection)
+    closed.append(conversation)
+  }
+
+  /// Holes can be many; the first of them are enough to know that a report is not the whole truth.
+  private static let warningLimit = 200
+
+  func warn(_ text: String, at moment: Moment) {
+    guard warnings.count < Self.warningLimit else { return }
+    warnings.append(WarningRecord(frame: moment.frame, text))
+  }
+
+  // MARK: Devices
+
+  func device(_ token: APNsToken) -> APNsDevice {
+    if let known = devices[token] { return known }
+    // As much of the token as tells it from the others.
+    let digits = token.description
+    let lengths = [12, 20, digits.count]
+    let names = lengths.map { "device " + digits.prefix($0) }
+    let name = names.first { !deviceNames.contains($0) } ?? names[2]
+    let device = make(token, name)
+    devices[token] = device
+    return device
+  }
+
+  /// Somebody whose token is not in the capture.
+  func anonymousDevice(_ name: String) -> APNsDevice { make(nil, name) }
+
+  private func make(_ token: APNsToken?, _ name: String) -> APNsDevice {
+    deviceNames.insert(name)
+    tallies.append(DeliveryTally(subscriber: name))
+    let device = APNsDevice(token, name: name, tally: tallies.count - 1)
+    devicesInOrder.append(device)
+    return device
+  }
+
+  func learn(_ appToken: APNsToken, of device: APNsDevice) { appTokens[appToken] = device }
+
+  /// Whom a token belongs to, its own or that of an app.
+  func knownOwner(of token: APNsToken) -> APNsDevice? { devices[token] ?? appTokens[token] }
+
+  func noteRefusal(of device: APNsDevice) {
+    if !refused.contains(where: { $0 === device }) { refused.append(device) }
+  }
+
+  // MARK: Deliveries
+
+  func begin(_ notification: APNsNotification, to device: APNsDevice) -> APNsDelivery {
+    let topic = notification.topic.map(topicNames.text) ?? "unknown topic"
+    let delivery = APNsDelivery(
+      numbers.nextDelivery(), to: device, notification, topicText: topic)
+    if device.isFull {
+      delivery.settle(.unknown, "too many notifications of the device are open")
+      return delivery
+    }
+    device.add(delivery)
+    watch?.add(delivery)
+    return delivery
+  }
+
+  /// It is settled, as far as its connection shows; what nobody will ask for is forgotten.
+  func file(_ delivery: APNsDelivery) {
+    guard let state = delivery.state, !delivery.isFiled else { return }
+    delivery.isFiled = true
+    tallies[delivery.device.tally].add(
+      delivery.id, state, attempts: delivery.attempts, reason: { delivery.reason })
+    let isOrdinary = state == .acknowledged && delivery.attempts == 1
+    if numbers.keepsDeliveries || !isOrdinary { filed.append(delivery) }
+  }
+
+  /// It is sent once more.
+  func unfile(_ delivery: APNsDelivery) {
+    guard delivery.isFiled, let state = delivery.state else { return }
+    delivery.isFiled = false
+    tallies[delivery.device.tally].remove(state, attempts: delivery.attempts)
+    if let index = filed.lastIndex(where: { $0 === delivery }) { filed.remove(at: index) }
+  }
+
+  // MARK: What is not complete
+
+  func countUnfinished(
+    _ bytes: Int, known: inout Int, _ conversation: APNsConversation, _ direction: Direction,
+    at moment: Moment
+  ) {
+    numbers.unfinished.count(
+      bytes, known: &known,
+      UnfinishedBytes.Place(conversation.connection, direction, .messages),
+      conversation.description, of: self, at: moment)
+  }
+
+  // MARK: While the capture is made
+
+  public func watch(patience: Nanoseconds) { watch = APNsLiveWatch(patience: patience) }
+
+  public func news(at time: Instant) -> [LiveEvent] {
+    if time > now.time { now = Moment(time: time, frame: 0) }
+    return watch?.news(at: time) ?? []
+  }
+
+  public func missedPackets(_ why: String, at moment: Moment) {
+    for conversation in conversations.valuesInOrder { conversation.missedPackets(why) }
+    // Whoever is away may have come back unseen.
+    for device in devicesInOrder { device.taint(why) }
+    if conversations.count > 0 { warn(why, at: moment) }
+  }
+
+  // MARK: The end
+
+  public func finish(at end: Moment) -> CaptureObservation {
+    if end.time > now.time { now = end }
+    for conversation in conversations.valuesInOrder { conversation.finish(.captureOver, at: now) }
+    closed.sort { $0.record.id < $1.record.id }
+    let judge = APNsJudge(self)
+    for device in devicesInOrder { judge.settle(device) }
+    filed.sort { $0.id < $1.id }
+    var observation = CaptureObservation()
+    observation.tallies = tallies.filter { $0.total > 0 }
+      .sorted { ($0.first ?? .init(0)) < ($1.first ?? .init(0)) }
+    if numbers.keepsDeliveries { observation.deliveries = filed.map(\.record) }
+    observation.findings = judge.findings()
+    observation.sessions = closed.map(\.record)
+    observation.warnings = warnings
+    for device in devicesInOrder { device.letGo() }
+    for delivery in filed { delivery.conversation = nil }
+    for conversation in closed { conversation.devices = [] }
+    return observation
+  }
+}
+
+extension APNsCaptureObserver: UnfinishedHolder {
+  public func giveUp(_ bytes: UnfinishedBytes.Held) {
+    conversations[bytes.place.connection]?
+      .giveUpUnfinished(bytes.place.direction, at: bytes.moment)
+  }
+}
+
+/// A device that presented one token and was given another.
+struct APNsNewToken {
+  var from: APNsDevice
+  var to: APNsDevice
+  var session: SessionID
+  var moment: Moment
+}
+
+/// The rules that a capture breaks: each once a session, with the packets that break it.
+struct APNsViolationLog {
+  /// Frames that a report names for one rule in one session.
+  private static let storyLimit = 5
+
+  private struct Entry {
+    var rule: String
+    var headline: String
+    var session: SessionID
+    var count: UInt32
+    var story: [StoryLine]
+  }
+
+  private struct Key: Hashable {
+    var rule: String
+    var session: SessionID
+  }
+
+  private var entries: [Entry] = []
+  private var index: [Key: Int] = [:]
+  private var forgotten: Set<SessionID> = []
+
+  mutating func add(
+    _ rule: String, headline: String, detail: String, session: SessionID, at moment: Moment
+  ) {
+    let line = StoryLine(RecordedMoment(moment), detail)
+    let key = Key(rule: rule, session: session)
+    if let at = index[key] {
+      entries[at].count += 1
+      if entries[at].story.count < Self.storyLimit { entries[at].story.append(line) }
+      return
+    }
+    index[key] = entries.count
+    entries.append(
+      Entry(rule: rule, headline: headline, session: session, count: 1, story: [line]))
+  }
+
+  /// The session turned out not to be wholly known, so nothing is held against its ends.
+  mutating func forget(_ session: SessionID) { forgotten.insert(session) }
+
+  /// In the order in which each was first broken.
+  /// - Parameter name: who a session belongs to, which may be known only after its first packet.
+  func findings(name: (SessionID) -> String) -> [FindingRecord] {
+    entries.filter { !forgotten.contains($0.session) }.map { entry in
+      let subscriber = name(entry.session)
+      let times = entry.count == 1 ? "" : " (\(entry.count) times)"
+      return FindingRecord(
+        .protocolRule, .violated, label: "PROTOCOL", subscriber: subscriber,
+        headline: "\(subscriber), session \(entry.session.number): \(entry.headline)\(times)",
+        reason: "The protocol has no public standard; \(Self.ground(entry.rule)).",
+        rule: entry.rule, story: entry.story)
+    }
+  }
+
+  /// Why it is held against anybody.
+  private static func ground(_ rule: String) -> String {
+    switch rule {
+    case "apns-ack-identity", "apns-ack-token", "apns-ack-connection":
+      "an acknowledgement that names something else completes nothing, or the wrong notification"
+    case "apns-filter-after-connect":
+      "a courier sends nothing to a connection without a filter"
+    case "apns-pack-tables":
+      "but two tables that differ turn every later reference into something wrong"
+    case _: "all known readers take this for an error, or read something else than was meant"
+    }
+  }
+}
