@@ -6,16 +6,16 @@ public import Wire
 /// which token, which notifications were sent to them, and what became of those.
 ///
 /// Frames of one connection go to its `APNsConversation`; what outlives it is with the
-/// `APNsDevice`, which is known by its token wherever it connects to. Nothing is judged before the
-/// end of a connection or of the capture.
+/// `APNsObservedDevice`, which is known by its token wherever it connects to. Nothing is judged
+/// before the end of a connection or of the capture.
 public final class APNsCaptureObserver: CaptureObserver {
   private let numbers: RecordNumbers
   let topicNames: APNsTopicNames
   private var conversations = ConnectionTable<APNsConversation>()
-  private var devices: [APNsToken: APNsDevice] = [:]
-  private var devicesInOrder: [APNsDevice] = []
+  private var devices: [APNsToken: APNsObservedDevice] = [:]
+  private var devicesInOrder: [APNsObservedDevice] = []
   private var deviceNames: Set<String> = []
-  private var appTokens: [APNsToken: APNsDevice] = [:]
+  private var appTokens: [APNsToken: APNsObservedDevice] = [:]
   private var tallies: [DeliveryTally] = []
   /// Those that are listed or told of.
   private(set) var filed: [APNsDelivery] = []
@@ -23,7 +23,7 @@ public final class APNsCaptureObserver: CaptureObserver {
   var violations = APNsViolationLog()
   var zombies: [(zombie: APNsZombie, conversation: APNsConversation)] = []
   var newTokens: [APNsNewToken] = []
-  private(set) var refused: [APNsDevice] = []
+  private(set) var refused: [APNsObservedDevice] = []
   private(set) var warnings: [WarningRecord] = []
   /// Set when somebody watches.
   private var watch: APNsLiveWatch?
@@ -83,7 +83,7 @@ public final class APNsCaptureObserver: CaptureObserver {
 
   // MARK: Devices
 
-  func device(_ token: APNsToken) -> APNsDevice {
+  func device(_ token: APNsToken) -> APNsObservedDevice {
     if let known = devices[token] { return known }
     // As much of the token as tells it from the others.
     let digits = token.description
@@ -96,28 +96,28 @@ public final class APNsCaptureObserver: CaptureObserver {
   }
 
   /// Somebody whose token is not in the capture.
-  func anonymousDevice(_ name: String) -> APNsDevice { make(nil, name) }
+  func anonymousDevice(_ name: String) -> APNsObservedDevice { make(nil, name) }
 
-  private func make(_ token: APNsToken?, _ name: String) -> APNsDevice {
+  private func make(_ token: APNsToken?, _ name: String) -> APNsObservedDevice {
     deviceNames.insert(name)
     tallies.append(DeliveryTally(subscriber: name))
-    let device = APNsDevice(token, name: name, tally: tallies.count - 1)
+    let device = APNsObservedDevice(token, name: name, tally: tallies.count - 1)
     devicesInOrder.append(device)
     return device
   }
 
-  func learn(_ appToken: APNsToken, of device: APNsDevice) { appTokens[appToken] = device }
+  func learn(_ appToken: APNsToken, of device: APNsObservedDevice) { appTokens[appToken] = device }
 
   /// Whom a token belongs to, its own or that of an app.
-  func knownOwner(of token: APNsToken) -> APNsDevice? { devices[token] ?? appTokens[token] }
+  func knownOwner(of token: APNsToken) -> APNsObservedDevice? { devices[token] ?? appTokens[token] }
 
-  func noteRefusal(of device: APNsDevice) {
+  func noteRefusal(of device: APNsObservedDevice) {
     if !refused.contains(where: { $0 === device }) { refused.append(device) }
   }
 
   // MARK: Deliveries
 
-  func begin(_ notification: APNsNotification, to device: APNsDevice) -> APNsDelivery {
+  func begin(_ notification: APNsNotification, to device: APNsObservedDevice) -> APNsDelivery {
     let topic = notification.topic.map(topicNames.text) ?? "unknown topic"
     let delivery = APNsDelivery(
       numbers.nextDelivery(), to: device, notification, topicText: topic)
@@ -208,8 +208,8 @@ extension APNsCaptureObserver: UnfinishedHolder {
 
 /// A device that presented one token and was given another.
 struct APNsNewToken {
-  var from: APNsDevice
-  var to: APNsDevice
+  var from: APNsObservedDevice
+  var to: APNsObservedDevice
   var session: SessionID
   var moment: Moment
 }

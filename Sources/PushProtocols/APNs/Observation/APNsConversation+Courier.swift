@@ -123,7 +123,7 @@ extension APNsConversation {
 
   /// Whom it is for, and whether that is known for sure: the token may be that of an app, given
   /// before the capture.
-  private func recipient(of notification: APNsNotification) -> (APNsDevice, isSure: Bool) {
+  private func recipient(of notification: APNsNotification) -> (APNsObservedDevice, isSure: Bool) {
     if let token = notification.token {
       if let device = appTokens[token] ?? devices.first(where: { $0.token == token })
         ?? observer.knownOwner(of: token)

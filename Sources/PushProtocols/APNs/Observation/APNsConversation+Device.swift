@@ -154,7 +154,8 @@ extension APNsConversation {
   }
 
   /// Whose token an acknowledgement carries, if it is known to be another's.
-  private func foreignOwner(of token: APNsToken?, for delivery: APNsDelivery) -> APNsDevice? {
+  private func foreignOwner(of token: APNsToken?, for delivery: APNsDelivery) -> APNsObservedDevice?
+  {
     guard let token, token != delivery.token else { return nil }
     let owner = appTokens[token] ?? observer.knownOwner(of: token)
     return owner === delivery.device ? nil : owner
@@ -199,7 +200,7 @@ extension APNsConversation {
     record.isIdentified = true
   }
 
-  func join(_ device: APNsDevice) {
+  func join(_ device: APNsObservedDevice) {
     guard devices.count < Self.waitingLimit else { return }
     if !devices.contains(where: { $0 === device }) { devices.append(device) }
   }

@@ -30,8 +30,8 @@ final class APNsConversation {
   /// Connects that wait for their answers.
   var presentations: [APNsPresentation] = []
   /// Who is on this connection: the device first, then its other users.
-  var devices: [APNsDevice] = []
-  var appTokens: [APNsToken: APNsDevice] = [:]
+  var devices: [APNsObservedDevice] = []
+  var appTokens: [APNsToken: APNsObservedDevice] = [:]
   /// Requests for tokens of apps that wait for their answers.
   var appTokenRequests: [(topic: APNsTopic?, base: APNsToken?)] = []
   /// By the token of a device.

@@ -5,7 +5,7 @@ import Wire
 /// One notification on its way to one device: every time it is sent, until it is settled.
 final class APNsDelivery {
   let id: DeliveryID
-  let device: APNsDevice
+  let device: APNsObservedDevice
   let messageID: UInt32
   let topic: APNsTopic?
   /// The topic's name, or its hash.
@@ -39,7 +39,8 @@ final class APNsDelivery {
   var isFiled = false
 
   init(
-    _ id: DeliveryID, to device: APNsDevice, _ notification: APNsNotification, topicText: String
+    _ id: DeliveryID, to device: APNsObservedDevice, _ notification: APNsNotification,
+    topicText: String
   ) {
     self.id = id
     self.device = device

@@ -21,7 +21,7 @@ struct APNsJudge {
   /// The courier's clock decides when a notification expires, and it is not that of the capture.
   static let clockTolerance = Nanoseconds.seconds(60)
 
-  func settle(_ device: APNsDevice) {
+  func settle(_ device: APNsObservedDevice) {
     for delivery in device.open {
       settle(delivery)
       observer.file(delivery)

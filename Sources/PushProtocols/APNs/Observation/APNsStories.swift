@@ -71,7 +71,7 @@ struct APNsStories {
       ])
   }
 
-  func refused(_ device: APNsDevice) -> FindingRecord {
+  func refused(_ device: APNsObservedDevice) -> FindingRecord {
     let count = device.refusals.count
     return FindingRecord(
       .protocolRule, .violated, label: "LOOP", subscriber: device.name,

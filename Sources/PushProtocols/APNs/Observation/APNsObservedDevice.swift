@@ -3,7 +3,7 @@ import Timeline
 import Wire
 
 /// A device, or one of its users, by its token: what outlives its connections.
-final class APNsDevice {
+final class APNsObservedDevice {
   /// Deliveries that were acknowledged last: they may come again.
   private static let memoryLimit = 16
   /// Couriers keep far fewer for a device; more are not followed one by one.
@@ -35,7 +35,7 @@ final class APNsDevice {
   /// Connects with this token that the courier answered with status 2, since the last good one.
   var refusals: [(moment: Moment, session: SessionID)] = []
   /// The token before this one.
-  weak var former: APNsDevice?
+  weak var former: APNsObservedDevice?
   /// A place in the observer's list of tallies.
   let tally: Int
 
