@@ -18,8 +18,8 @@ public struct NodeID: Hashable, Comparable, Sendable, BitwiseCopyable {
 /// What has happened to one delivery so far. Facts only accumulate.
 @frozen
 public struct DeliveryFacts: OptionSet, Hashable, Sendable, BitwiseCopyable {
-  public var rawValue: UInt16
-  @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
+  public var rawValue: UInt32
+  @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// The server took responsibility towards the publisher (MQTT: PUBACK, or PUBREC < 0x80).
   @inlinable public static var accepted: Self { .init(rawValue: 1 << 0) }
@@ -53,6 +53,13 @@ public struct DeliveryFacts: OptionSet, Hashable, Sendable, BitwiseCopyable {
   @inlinable public static var held: Self { .init(rawValue: 1 << 13) }
   /// A session or process end between two hand-overs makes a second one legal.
   @inlinable public static var repeatAllowed: Self { .init(rawValue: 1 << 14) }
+
+  /// The delivery is only a sign that something is there; what counts is that the app gets that
+  /// and is done with it (a synchronised change, a command). It is still owed when the sign itself
+  /// expired or was superseded.
+  @inlinable public static var promisesApplication: Self { .init(rawValue: 1 << 15) }
+  /// The app is done with what the delivery was about.
+  @inlinable public static var applied: Self { .init(rawValue: 1 << 16) }
 
   /// Anything that ends the obligation without an acknowledgement.
   @inlinable public static var excused: Self { [.expired, .superseded, .rejected, .released] }
@@ -99,7 +106,7 @@ public struct DeliveryRow: Hashable, Sendable, BitwiseCopyable {
 @frozen
 public enum DeliveryStep: UInt8, Hashable, Sendable, BitwiseCopyable, CaseIterable {
   case submitted, accepted, rejected, queued, sent, transportAcknowledged, received, handedOver
-  case acknowledged, settled, countedDone, expired, superseded, released
+  case acknowledged, settled, countedDone, expired, superseded, released, applied
 }
 
 /// What is known at the end about one device and its place at the server.
@@ -127,6 +134,9 @@ public struct DeviceRow: Hashable, Sendable, BitwiseCopyable {
   @frozen public enum Storm: UInt8, Sendable, BitwiseCopyable {
     case none, connects, refreshes, messages
   }
+  /// At the end both ends were content with their connection, and still the server would not send
+  /// the device all that it wants: a filter, a registration or a token that only one end knows.
+  public var deaf = false
   /// First forbidden message of each end: an index into the protocol's table of rules, 0 = none.
   public var clientViolation: UInt16 = 0
   public var serverViolation: UInt16 = 0

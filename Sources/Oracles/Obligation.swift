@@ -36,6 +36,7 @@ extension DeliveryStep {
     case .expired: "it expired"
     case .superseded: "a newer one took its place"
     case .released: "its session state was given up"
+    case .applied: "the app was done with it"
     }
   }
 }

@@ -27,7 +27,7 @@ public protocol Oracle: Sendable {
 public enum OracleCatalog {
   public static let all: [any Oracle] = [
     GhostOracle(), LostOracle(), StuckOracle(), ZombieOracle(), LockoutOracle(), StormOracle(),
-    DuplicateOracle(), FalseAckOracle(), ProtocolOracle(),
+    DuplicateOracle(), FalseAckOracle(), ProtocolOracle(), StaleOracle(), DeafOracle(),
   ]
 
   public static let names: [String] = all.map { type(of: $0).name }

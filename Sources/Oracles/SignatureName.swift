@@ -6,7 +6,7 @@ extension Signature {
     let oracle = OracleCatalog.name(of: self)
     let way = upward ? "-up" : ""
     switch oracle {
-    case GhostOracle.name, LostOracle.name, StuckOracle.name:
+    case GhostOracle.name, LostOracle.name, StuckOracle.name, StaleOracle.name:
       let step = DeliveryStep(rawValue: UInt8(truncatingIfNeeded: detail)) ?? .submitted
       return "\(oracle)\(way)-qos\(detail >> 8)-after-\(step.slug)"
     case FalseAckOracle.name: return "\(oracle)\(way)-qos\(detail >> 8)"
@@ -45,6 +45,7 @@ extension DeliveryStep {
     case .expired: "expired"
     case .superseded: "superseded"
     case .released: "released"
+    case .applied: "applied"
     }
   }
 }

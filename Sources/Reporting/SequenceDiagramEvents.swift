@@ -48,8 +48,8 @@ struct SequenceDiagramEvents {
         fates[queue[place]] = entry.time
         waiting[lane]?.removeSubrange(...place)
       case .action, .opening, .opened, .openFailed, .closed, .closing, .retransmitted, .fault,
-        .timer, .requestedCredential, .credential, .handedOver, .countedDone, .dropped, .gaveUp,
-        .blamed, .died, .launched, .paused, .resumed, .believes, .openingAgain, .pathLost,
+        .timer, .requestedCredential, .credential, .handedOver, .applied, .countedDone, .dropped,
+        .gaveUp, .blamed, .died, .launched, .paused, .resumed, .believes, .openingAgain, .pathLost,
         .credentialExpired, .backAfterExpiry, .calm:
         continue
       }
@@ -78,6 +78,7 @@ struct SequenceDiagramEvents {
     case .requestedCredential: note(entry, "asks for a credential")
     case .credential(let answer): note(entry, answer.words)
     case .handedOver: note(entry, "publication \(publication) is handed to the app")
+    case .applied: note(entry, "the app is done with publication \(publication)")
     case .countedDone(let side):
       note(entry, "\(side.name) counts publication \(publication) as delivered")
     case .dropped(let side, let reason):

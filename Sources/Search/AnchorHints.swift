@@ -69,8 +69,8 @@ public struct AnchorHints: Sendable {
         // Follows from what stands beside it.
         continue
       case .action, .arrived, .opening, .opened, .openFailed, .closed, .closing, .retransmitted,
-        .fault, .timer, .credential, .handedOver, .countedDone, .dropped, .gaveUp, .blamed, .died,
-        .launched, .paused, .resumed:
+        .fault, .timer, .credential, .handedOver, .applied, .countedDone, .dropped, .gaveUp,
+        .blamed, .died, .launched, .paused, .resumed:
         break
       }
       if times.last != entry.time { times.append(entry.time) }

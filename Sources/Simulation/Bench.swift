@@ -51,7 +51,7 @@ public struct TraceEntry: Hashable, Sendable {
     case fault(Int)
     case timer(Side, TimerID)
     case requestedCredential, credential(CredentialAnswer)
-    case handedOver, countedDone(Side), dropped(Side, DropReason), gaveUp(GiveUpReason)
+    case handedOver, applied, countedDone(Side), dropped(Side, DropReason), gaveUp(GiveUpReason)
     case blamed(Side, rule: UInt16)
     case died(Side), launched(Side)
     case paused(Side), resumed(Side)

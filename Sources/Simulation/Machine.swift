@@ -11,6 +11,19 @@ public protocol WireMessage: Sendable, BitwiseCopyable {
   var publication: UInt16 { get }
 }
 
+/// Which service of the server a connection is for.
+@frozen
+public struct Port: Hashable, Sendable, BitwiseCopyable {
+  public var number: UInt8
+  @inlinable public init(_ number: UInt8) { self.number = number }
+
+  /// The connection that a protocol is about.
+  @inlinable public static var push: Port { Port(0) }
+  /// A long-lived connection, which a device has one of. The others are opened for a request and
+  /// closed after its answer: nobody counts them as connects, and nobody believes in them.
+  @inlinable public var isStanding: Bool { number < 8 }
+}
+
 /// A connection of a run, numbered from 0 in the order of opening.
 @frozen
 public struct LinkID: Hashable, Sendable, BitwiseCopyable {
@@ -80,8 +93,8 @@ public enum Input<Message: WireMessage>: Sendable, BitwiseCopyable {
   /// `submit` reach a machine; the simulation does the others.
   case action(Action)
   /// A connection is up. At the server: somebody's; who it is, the protocol has to say.
-  case opened(LinkID)
-  case openFailed(OpenFailure)
+  case opened(LinkID, Port)
+  case openFailed(OpenFailure, Port)
   case message(Message, LinkID)
   /// A connection ended, not by this machine's own `close`.
   case closed(LinkID, CloseCause)
@@ -95,7 +108,7 @@ public enum Input<Message: WireMessage>: Sendable, BitwiseCopyable {
 /// Everything that a machine can ask for.
 @frozen
 public enum Effect<Message: WireMessage>: Sendable, BitwiseCopyable {
-  case open
+  case open(Port)
   case send(Message, LinkID)
   /// Graceful: FIN after what was sent.
   case close(LinkID)
@@ -109,6 +122,9 @@ public enum Effect<Message: WireMessage>: Sendable, BitwiseCopyable {
   case requestCredential
   /// Give a received publication to the app. `receiver` is the own node.
   case handOver(publication: UInt16)
+  /// The app is done with what a publication was about: a change is fetched and stored together
+  /// with the place it was fetched up to, a command is carried out.
+  case apply(publication: UInt16)
   /// Count a delivery to `device` as done. Servers say so on the way down, clients (about
   /// `.server`) on the way up.
   case countDone(publication: UInt16, receiver: NodeID)
@@ -136,7 +152,7 @@ public enum GiveUpReason: UInt8, Hashable, Sendable, BitwiseCopyable {
 @frozen
 public struct Effects<Message: WireMessage>: ~Copyable {
   // As long as its capacity; `count` of them count. Overwriting is cheaper than appending.
-  @usableFromInline var list = UniqueArray<Effect<Message>>(repeating: .open, count: 64)
+  @usableFromInline var list = UniqueArray<Effect<Message>>(repeating: .open(.push), count: 64)
   @usableFromInline var used = 0
 
   @inlinable public init() {}
@@ -150,7 +166,7 @@ public struct Effects<Message: WireMessage>: ~Copyable {
   }
 
   @inlinable @inline(never) mutating func grow() {
-    for _ in 0..<list.count { list.append(.open) }
+    for _ in 0..<list.count { list.append(.open(.push)) }
   }
 
   @inlinable @inline(__always) public mutating func send(_ message: Message, on link: LinkID) {

@@ -14,6 +14,7 @@ public enum Sighting<Message: WireMessage>: Sendable, BitwiseCopyable {
   /// The machine of `side` got it.
   case got(Message, by: Side, link: LinkID)
   case handedOver(publication: UInt16)
+  case applied(publication: UInt16)
   case countedDone(publication: UInt16, receiver: NodeID, by: Side)
   case dropped(publication: UInt16, receiver: NodeID, DropReason, by: Side)
   /// `side` knows that the link is over (own close included).

@@ -123,6 +123,36 @@ import Timeline
       } == ["protocol-client-rule3", "protocol-server-rule7"])
   }
 
+  @Test func `what a push announced is owed until the app has it, whatever became of the push`() {
+    func stale(_ facts: DeliveryFacts) -> [String] {
+      var violations: [Violation] = []
+      OracleCatalog.judge(.sane(.down(facts)), into: &violations)
+      return violations.map(\.signature.name).filter { $0.hasPrefix("stale") }
+    }
+    let promised: DeliveryFacts = [.accepted, .owed, .promisesApplication]
+    let acknowledged: DeliveryFacts = [.sent, .received, .acknowledged, .settled]
+    #expect(stale(promised.union(.superseded)) == ["stale-qos1-after-accepted"])
+    #expect(stale(promised.union([.sent, .expired])) == ["stale-qos1-after-sent"])
+    #expect(stale(promised.union(acknowledged)) == ["stale-qos1-after-acknowledged"])
+    #expect(
+      stale(promised.union(acknowledged).union(.handedOver)) == ["stale-qos1-after-hand-over"])
+    #expect(stale(promised.union(acknowledged).union([.handedOver, .applied])) == [])
+    #expect(stale(promised.union([.superseded, .released])) == [])
+    #expect(stale(promised.union(.rejected)) == [])
+    #expect(stale([.accepted, .owed, .superseded]) == [])
+  }
+
+  @Test func `deaf is only who is connected`() {
+    var ledger = Ledger.sane()
+    ledger.devices[0].deaf = true
+    var violations: [Violation] = []
+    OracleCatalog.judge(ledger, into: &violations)
+    #expect(violations.map(\.signature.name) == ["deaf"])
+    ledger.devices[0].serverBelieves = false
+    OracleCatalog.judge(ledger, into: &violations)
+    #expect(!violations.contains { $0.signature.name == "deaf" })
+  }
+
   @Test func `signatures tell quality and last step apart and nothing else`() {
     func signature(_ row: DeliveryRow) -> Signature? {
       var violations: [Violation] = []
@@ -153,7 +183,8 @@ import Timeline
       .down([.accepted, .owed, .sent]), .down([.accepted, .owed]),
       .down([.accepted, .owed, .held]),
       .down([.accepted, .owed, .sent, .received, .acknowledged]),
-      .down(Self.delivered, quality: 2, handOvers: 2), .up([]))
+      .down(Self.delivered, quality: 2, handOvers: 2), .up([]),
+      .down([.accepted, .owed, .superseded, .promisesApplication]))
     for index in ledger.deliveries.indices {
       ledger.deliveries[index].publication = UInt16(index + 1)
     }
@@ -163,6 +194,7 @@ import Timeline
     ledger.devices[0].backAfterExpiry = false
     ledger.devices[0].storm = .connects
     ledger.devices[0].clientViolation = 1
+    ledger.devices[0].deaf = true
     var violations: [Violation] = []
     OracleCatalog.judge(ledger, into: &violations)
     let found = Set(violations.map { OracleCatalog.name(of: $0.signature) })

@@ -52,7 +52,7 @@ struct ToyClient: ClientMachine {
     case .action(.submit(let submission)):
       unacknowledged.append(submission.publication)
       if let link { effects.send(.note(submission.publication), on: link) }
-    case .opened(let new):
+    case .opened(let new, _):
       link = new
       isOpening = false
       for publication in unacknowledged { effects.send(.note(publication), on: new) }
@@ -81,7 +81,7 @@ struct ToyClient: ClientMachine {
   private mutating func open(_ effects: inout Effects<ToyMessage>) {
     guard wants, link == nil, !isOpening else { return }
     isOpening = true
-    effects.append(.open)
+    effects.append(.open(.push))
   }
 
   func believesConnected(on link: LinkID) -> Bool { self.link == link }
@@ -104,7 +104,7 @@ struct ToyServer: ServerMachine {
     _ input: Input<ToyMessage>, at clock: Clock, into effects: inout Effects<ToyMessage>
   ) {
     switch input {
-    case .opened(let link):
+    case .opened(let link, _):
       links.append(link)
     case .closed(let link, _):
       links.removeAll { $0 == link }
@@ -149,8 +149,8 @@ struct ToyWitness: Witness {
       if let index = ledger.index(of: message.publication, to: .server) {
         ledger.deliveries[index].facts.insert(.settled)
       }
-    case .action, .wrote, .got, .transportAcknowledged, .handedOver, .countedDone, .dropped,
-      .linkOver, .opened, .clientDied, .serverDied, .gaveUp:
+    case .action, .wrote, .got, .transportAcknowledged, .handedOver, .applied, .countedDone,
+      .dropped, .linkOver, .opened, .clientDied, .serverDied, .gaveUp:
       break
     }
   }

@@ -37,6 +37,7 @@ struct Flow: BitwiseCopyable {
 @usableFromInline
 struct Link: BitwiseCopyable {
   @usableFromInline var device: NodeID
+  @usableFromInline let port: Port
   @usableFromInline var client = EndView.opening
   @usableFromInline var server = EndView.opening
   @usableFromInline var toServer = Flow()
@@ -54,8 +55,9 @@ struct Link: BitwiseCopyable {
   /// The deceived node's accumulated pause when the disagreement began.
   @usableFromInline var pauseThen = Nanoseconds.zero
 
-  @inlinable init(device: NodeID, at now: Instant) {
+  @inlinable init(device: NodeID, port: Port, at now: Instant) {
     self.device = device
+    self.port = port
     self.lastActivity = now
   }
 

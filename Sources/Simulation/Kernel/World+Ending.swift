@@ -78,7 +78,8 @@ extension World {
     let index = Int(event.link.index)
     if links[index].view(side) == .opening, side == .client {
       links[index].client = .closed
-      deliver(.openFailed(.refused), to: .client, device: event.device, link: nil)
+      deliver(
+        .openFailed(.refused, links[index].port), to: .client, device: event.device, link: nil)
       return
     }
     guard links[index].view(side) == .open else {

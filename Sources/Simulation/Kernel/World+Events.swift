@@ -129,8 +129,8 @@ extension World {
   @inlinable
   mutating func apply(_ effect: Effect<Message>, of side: Side, device: NodeID) {
     switch effect {
-    case .open:
-      if side == .client { open(device) }
+    case .open(let port):
+      if side == .client { open(device, port) }
     case .send(let message, let link):
       send(message, by: side, on: link)
     case .close(let link):
@@ -151,6 +151,10 @@ extension World {
       if tracing { note(.handedOver, device: device, link: nil, publication: publication) }
       watcher.see(
         .handedOver(publication: publication), device: device, at: now, ledger: &record.ledger)
+    case .apply(let publication):
+      if tracing { note(.applied, device: device, link: nil, publication: publication) }
+      watcher.see(
+        .applied(publication: publication), device: device, at: now, ledger: &record.ledger)
     case .countDone(let publication, let receiver):
       if tracing { note(.countedDone(side), device: device, link: nil, publication: publication) }
       watcher.see(

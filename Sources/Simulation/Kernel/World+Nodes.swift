@@ -201,6 +201,11 @@ extension World {
       {
         return false
       }
+      if row.facts.contains(.promisesApplication),
+        row.facts.isDisjoint(with: [.applied, .released, .rejected])
+      {
+        return false
+      }
     }
     for index in links.indices {
       let link = links[index]

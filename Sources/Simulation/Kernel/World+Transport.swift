@@ -28,18 +28,20 @@ extension World {
   // MARK: - Opening
 
   @inlinable
-  mutating func open(_ device: NodeID) {
+  mutating func open(_ device: NodeID, _ port: Port) {
     guard links.count < Int(UInt16.max) else {
       // More links than a run can number: a storm of days.
       record.ledger.inconclusive = .eventLimit
       return
     }
     let link = LinkID(UInt16(links.count))
-    links.append(Link(device: device, at: now))
-    devices[device.device].link = link
-    devices[device.device].lastConnect = now
-    record.ledger.devices[device.device].connects &+= 1
-    countConnect(of: device.device)
+    links.append(Link(device: device, port: port, at: now))
+    if port.isStanding {
+      devices[device.device].link = link
+      devices[device.device].lastConnect = now
+      record.ledger.devices[device.device].connects &+= 1
+      countConnect(of: device.device)
+    }
     if tracing { note(.opening, device: device, link: link) }
     queue.push(
       Event(.connect(attempt: 0), device: device, link: link, departed: now), at: now + oneWay)
@@ -82,7 +84,9 @@ extension World {
       links[index].lastActivity = now
       record.mix(now.nanoseconds ^ 0xc0)
       if tracing { note(.opened(.client), device: event.device, link: event.link) }
-      deliver(.opened(event.link), to: .client, device: event.device, link: event.link)
+      deliver(
+        .opened(event.link, links[index].port), to: .client, device: event.device,
+        link: event.link)
       // The handshake's last ACK mostly travels with the first message; alone if there is none.
       if links[index].toServer.sent == 0, links[index].client == .open {
         queue.push(
@@ -95,7 +99,8 @@ extension World {
     var failure = OpenFailure.refused
     if case .connectTimedOut = event.what { failure = .timedOut }
     if tracing { note(.openFailed(failure), device: event.device, link: event.link) }
-    deliver(.openFailed(failure), to: .client, device: event.device, link: nil)
+    deliver(
+      .openFailed(failure, links[index].port), to: .client, device: event.device, link: nil)
   }
 
   /// The server's program is told of the connection.
@@ -105,7 +110,9 @@ extension World {
     guard links[index].server == .opening, serverNode.processUp else { return }
     links[index].server = .open
     if tracing { note(.opened(.server), device: event.device, link: event.link) }
-    deliver(.opened(event.link), to: .server, device: event.device, link: event.link)
+    deliver(
+      .opened(event.link, links[index].port), to: .server, device: event.device,
+      link: event.link)
   }
 
   // MARK: - Sending

@@ -241,7 +241,7 @@ public struct MQTTBroker: ServerMachine {
       take(message, on: link, at: clock, into: &effects)
     case .timer(let timer):
       fire(timer, at: clock, into: &effects)
-    case .opened(let link):
+    case .opened(let link, _):
       while connections.count <= Int(link.index) { connections.append(Connection()) }
       connections[Int(link.index)] = Connection(phase: .fresh)
       effects.setTimer(

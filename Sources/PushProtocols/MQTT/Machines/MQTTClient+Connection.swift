@@ -27,7 +27,7 @@ extension MQTTClient {
   mutating func open(into effects: inout Effects<MQTTMessage>) {
     phase = .opening
     allAttempts &+= 1
-    effects.append(.open)
+    effects.append(.open(.push))
   }
 
   mutating func begin(

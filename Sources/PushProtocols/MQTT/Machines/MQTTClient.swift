@@ -203,7 +203,7 @@ public struct MQTTClient: ClientMachine {
       fire(timer, at: clock, into: &effects)
     case .action(let action):
       act(action, at: clock, into: &effects)
-    case .opened(let link):
+    case .opened(let link, _):
       begin(on: link, at: clock, into: &effects)
     case .openFailed:
       guard phase == .opening else { return }  // The app has disconnected meanwhile.

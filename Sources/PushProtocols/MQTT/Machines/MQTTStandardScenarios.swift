@@ -10,69 +10,23 @@ enum MQTTStandardScenarios {
     cleanSessions,
   ]
 
-  /// Words for the scenarios below.
-  private struct Builder {
-    var scenario: Scenario
-    private var publication: UInt16 = 0
-
-    init(_ about: String, topics: [String], server: [Parameter] = []) {
-      scenario = Scenario(
-        model: MQTTModel.name, client: "mqtt.client@good", server: "mqtt.broker@good")
-      scenario.source = "standard: " + about
-      scenario.topics = topics
-      scenario.serverParameters = server
-    }
-
-    mutating func device(_ name: String, identity: String? = nil, _ parameters: [Parameter]) -> Int
-    {
-      let standard: [Parameter] = [
+  /// A scenario between the good machines, with short keep-alives and pauses.
+  private static func scenario(
+    _ about: String, topics: [String], server: [Parameter] = []
+  ) -> StandardScenarioBuilder {
+    StandardScenarioBuilder(
+      about, model: MQTTModel.name, client: "mqtt.client@good", server: "mqtt.broker@good",
+      topics: topics, serverParameters: server,
+      deviceParameters: [
         Parameter("keep-alive", 30_000_000_000), Parameter("back-off-max", 10_000_000_000),
-      ]
-      scenario.devices.append(
-        Device(
-          name: name, identity: identity ?? name,
-          parameters: standard.filter { one in !parameters.contains { $0.name == one.name } }
-            + parameters))
-      return scenario.devices.count - 1
-    }
-
-    mutating func at(_ milliseconds: UInt64, _ device: Int, _ action: Action) {
-      scenario.steps.append(
-        Step(.start + .milliseconds(milliseconds), NodeID(device: device), action))
-    }
-
-    mutating func join(_ milliseconds: UInt64, _ device: Int, topic: UInt16, quality: UInt8) {
-      at(milliseconds, device, .connect)
-      at(milliseconds, device, .subscribe(topic: topic, quality: quality))
-    }
-
-    mutating func submit(
-      _ milliseconds: UInt64, _ device: Int, topic: UInt16, quality: UInt8,
-      expiry: Nanoseconds = .forever
-    ) {
-      publication += 1
-      at(
-        milliseconds, device,
-        .submit(
-          Submission(publication: publication, topic: topic, quality: quality, expiry: expiry)))
-    }
-
-    func build() -> Scenario {
-      var scenario = scenario
-      // Stable, so that what was written first happens first.
-      let ordered = scenario.steps.enumerated().sorted {
-        ($0.element.time, $0.offset) < ($1.element.time, $1.offset)
-      }
-      scenario.steps = ordered.map(\.element)
-      return scenario
-    }
+      ])
   }
 
   private static let version5 = Parameter("version", 5)
   private static let durable = Parameter("durable", 1)
 
   static let offlineQueue: Scenario = {
-    var made = Builder("QoS 1, messages wait for a subscriber that is offline", topics: ["t/x"])
+    var made = scenario("QoS 1, messages wait for a subscriber that is offline", topics: ["t/x"])
     let subscriber = made.device("gk", [durable])
     let publisher = made.device("pub", [durable])
     made.join(0, subscriber, topic: 0, quality: 1)
@@ -90,7 +44,7 @@ enum MQTTStandardScenarios {
   }()
 
   static let exactlyOnce: Scenario = {
-    var made = Builder(
+    var made = scenario(
       "QoS 2 in both directions through a window of two", topics: ["a/b", "b/a"],
       server: [Parameter("receive-maximum", 2)])
     let window = Parameter("receive-maximum", 2)
@@ -111,7 +65,7 @@ enum MQTTStandardScenarios {
   }()
 
   static let smallWindow: Scenario = {
-    var made = Builder(
+    var made = scenario(
       "QoS 1 and 2 in bursts through a window of one", topics: ["t/burst"],
       server: [Parameter("max-in-flight", 1)])
     let subscriber = made.device("sub", [durable])
@@ -128,7 +82,7 @@ enum MQTTStandardScenarios {
   }()
 
   static let expiry: Scenario = {
-    var made = Builder("MQTT 5 session expiry and message expiry, mixed", topics: ["t/news"])
+    var made = scenario("MQTT 5 session expiry and message expiry, mixed", topics: ["t/news"])
     let subscriber = made.device(
       "sub", [version5, durable, Parameter("session-expiry", 20_000_000_000)])
     let publisher = made.device("pub", [version5, durable])
@@ -149,7 +103,7 @@ enum MQTTStandardScenarios {
   }()
 
   static let credentials: Scenario = {
-    var made = Builder("MQTT 5 with a credential, re-authenticated", topics: ["t/token"])
+    var made = scenario("MQTT 5 with a credential, re-authenticated", topics: ["t/token"])
     let token = [
       version5, durable, Parameter("credential-lifetime", 60_000_000_000),
       Parameter("refresh-before", 15_000_000_000),
@@ -165,7 +119,7 @@ enum MQTTStandardScenarios {
   }()
 
   static let passwords: Scenario = {
-    var made = Builder(
+    var made = scenario(
       "3.1.1 with a password that lasts an hour, renewed by a reconnect", topics: ["t/token"])
     let token = [
       durable, Parameter("keep-alive", 60_000_000_000),
@@ -183,7 +137,7 @@ enum MQTTStandardScenarios {
   }()
 
   static let wills: Scenario = {
-    var made = Builder("wills, at once and delayed", topics: ["t/gone", "t/x"])
+    var made = scenario("wills, at once and delayed", topics: ["t/gone", "t/x"])
     let watcher = made.device("watch", [version5, durable])
     let mortal = made.device("mortal", [Parameter("will-topic", 0), durable])
     let delayed = made.device(
@@ -206,7 +160,7 @@ enum MQTTStandardScenarios {
   }()
 
   static let takeover: Scenario = {
-    var made = Builder("two devices with one client identifier", topics: ["t/x", "t/gone"])
+    var made = scenario("two devices with one client identifier", topics: ["t/x", "t/gone"])
     let will = Parameter("will-topic", 1)
     let first = made.device("phone", identity: "me", [version5, durable, will])
     let second = made.device("tablet", identity: "me", [version5, durable, will])
@@ -224,7 +178,7 @@ enum MQTTStandardScenarios {
   }()
 
   static let cleanSessions: Scenario = {
-    var made = Builder("sessions that end with their connection", topics: ["t/x"])
+    var made = scenario("sessions that end with their connection", topics: ["t/x"])
     let clean = Parameter("clean-start", 1)
     let subscriber = made.device("sub", [clean, durable])
     let publisher = made.device(

@@ -214,6 +214,8 @@ public struct MQTTWitness: Witness {
       }
     case .handedOver(let publication):
       noteHandOver(of: publication, to: device, at: now, &ledger)
+    case .applied:
+      break  // What an app does with a message is none of MQTT's business.
     case .countedDone(let publication, let receiver, _):
       let row = row(of: publication, receiver: receiver)
       if row >= 0 { mark(row, .countedDone, step: .countedDone, at: now, &ledger) }
@@ -259,7 +261,7 @@ public struct MQTTWitness: Witness {
     switch sighting {
     case .wrote(_, let side, _, _), .got(_, let side, _), .dropped(_, _, _, let side):
       side == .server
-    case .action, .transportAcknowledged, .handedOver, .countedDone, .linkOver, .opened,
+    case .action, .transportAcknowledged, .handedOver, .applied, .countedDone, .linkOver, .opened,
       .clientDied, .serverDied, .gaveUp:
       false
     }

@@ -23,10 +23,10 @@ import Timeline
     expiry: Nanoseconds = .forever
   ) -> Driver {
     var driver = broker(server: server)
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     driver.message(PushProtocolsTests.connect(expiry: expiry, window: window))
     driver.message(.subscribe(topic: 0, quality: quality, packet: 1))
-    driver.give(.opened(LinkID(1)))
+    driver.give(.opened(LinkID(1), .push))
     driver.message(PushProtocolsTests.connect(identity: 1), on: 1)
     return driver
   }
@@ -40,7 +40,7 @@ import Timeline
   /// Closes link 0 and comes back on link 2.
   func reconnect(_ driver: inout Driver, _ message: MQTTMessage? = nil) -> [String] {
     driver.give(.closed(LinkID(0), .reset))
-    driver.give(.opened(LinkID(2)))
+    driver.give(.opened(LinkID(2), .push))
     return driver.message(message ?? PushProtocolsTests.connect(), on: 2).map(\.text)
   }
 
@@ -48,7 +48,7 @@ import Timeline
 
   @Test func `CONNECT is answered, the session lives when it is kept`() {
     var driver = broker()
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     #expect(driver.message(connect()).map(\.text) == ["CONNACK"])
     #expect(driver.machine.believesConnected(on: LinkID(0)))
     driver.message(MQTTMessage(.pingreq))
@@ -58,7 +58,7 @@ import Timeline
 
   @Test func `a session that its client may not know of begins anew`() {
     var driver = broker()
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     driver.message(connect())
     #expect(reconnect(&driver) == ["CONNACK"])
   }
@@ -74,7 +74,7 @@ import Timeline
 
   @Test func `3_1_1 keeps a session that is not clean for ever`() {
     var driver = broker()
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     driver.message(connect(version5: false, expiry: .zero))
     driver.message(MQTTMessage(.pingreq))
     #expect(reconnect(&driver, connect(version5: false)) == ["CONNACK present"])
@@ -82,7 +82,7 @@ import Timeline
 
   @Test func `something else than CONNECT first is the end`() {
     var driver = broker()
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     driver.message(MQTTMessage(.pingreq))
     #expect(driver.blamed == [.connectFirst])
     #expect(driver.closed == [0])
@@ -97,7 +97,7 @@ import Timeline
 
   @Test func `a connection without CONNECT is closed in time`() {
     var driver = broker()
-    driver.give(.opened(LinkID(4)))
+    driver.give(.opened(LinkID(4), .push))
     #expect(driver.timer(0, 4) == .seconds(10))
     driver.give(.timer(TimerID(kind: 0, subject: 4)), after: .seconds(10))
     #expect(driver.closed == [4])
@@ -105,7 +105,7 @@ import Timeline
 
   @Test func `takeover ends the old connection first`() {
     var driver = served()
-    driver.give(.opened(LinkID(2)))
+    driver.give(.opened(LinkID(2), .push))
     #expect(driver.message(connect(), on: 2).map(\.text) == ["DISCONNECT 0x8e", "CONNACK present"])
     #expect(driver.closed == [0])
     #expect(!driver.machine.believesConnected(on: LinkID(0)))
@@ -252,7 +252,7 @@ import Timeline
       driver.message(publish(7, quality: 1), on: 1)
       driver.machine.crash()
       driver.give(.launched)
-      driver.give(.opened(LinkID(2)))
+      driver.give(.opened(LinkID(2), .push))
       #expect(
         driver.message(connect(), on: 2).map(\.text)
           == (persistent == 1 ? ["CONNACK present", "PUBLISH 7 id 1 dup"] : ["CONNACK"]))
@@ -277,7 +277,7 @@ import Timeline
     var driver = served()
     driver.message(publish(7, quality: 2), on: 1)
     driver.give(.closed(LinkID(1), .reset))
-    driver.give(.opened(LinkID(3)))
+    driver.give(.opened(LinkID(3), .push))
     driver.message(connect(identity: 1, clean: true), on: 3)
     #expect(
       driver.message(publish(8, quality: 2), on: 3).map(\.text)
@@ -297,12 +297,12 @@ import Timeline
 
   @Test func `a retained message goes to a new subscription`() {
     var driver = broker()
-    driver.give(.opened(LinkID(1)))
+    driver.give(.opened(LinkID(1), .push))
     driver.message(connect(identity: 1), on: 1)
     var kept = publish(7, quality: 1)
     kept.flags.insert(.retain)
     driver.message(kept, on: 1)
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     driver.message(connect())
     driver.message(.subscribe(topic: 2, quality: 1, packet: 1))
     #expect(driver.texts == ["SUBACK id 1", "PUBLISH 7 id 1"])
@@ -314,10 +314,10 @@ import Timeline
   /// Device 1 watches topic 0; device 0 connects with a will there.
   func mortal(delay: UInt16 = 0, expiry: Nanoseconds = .forever) -> Driver {
     var driver = broker()
-    driver.give(.opened(LinkID(1)))
+    driver.give(.opened(LinkID(1), .push))
     driver.message(connect(identity: 1), on: 1)
     driver.message(.subscribe(topic: 0, quality: 1, packet: 1), on: 1)
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     driver.message(willing(delay, expiry))
     driver.message(MQTTMessage(.pingreq))
     return driver
@@ -347,7 +347,7 @@ import Timeline
     #expect(driver.sent.isEmpty)
     #expect(driver.timer(3, 0) == .seconds(5))
     var back = driver
-    back.give(.opened(LinkID(2)))
+    back.give(.opened(LinkID(2), .push))
     #expect(back.message(willing(5), on: 2).map(\.text) == ["CONNACK present"])
     back.give(.timer(TimerID(kind: 3, subject: 0)), after: .seconds(5))
     #expect(back.sent.isEmpty)
@@ -365,7 +365,7 @@ import Timeline
   @Test func `takeover publishes a will unless it was to wait`() {
     for (delay, published): (UInt16, Bool) in [(0, true), (5, false)] {
       var driver = mortal(delay: delay)
-      driver.give(.opened(LinkID(2)))
+      driver.give(.opened(LinkID(2), .push))
       driver.message(willing(delay), on: 2)
       #expect(driver.texts.contains("PUBLISH 60000 id 1") == published)
     }
@@ -383,7 +383,7 @@ import Timeline
   @Test func `an expired credential is refused, up to the tolerance`() {
     for (left, reason): (UInt64, UInt8) in [(1, 0), (0, 0x87)] {
       var driver = broker(server: [Parameter("clock-tolerance", 0)])
-      driver.give(.opened(LinkID(0)))
+      driver.give(.opened(LinkID(0), .push))
       driver.message(credential(driver, .seconds(left)))
       #expect(driver.sent[0].message.reason == reason)
       #expect(driver.closed == (reason == 0 ? [] : [0]))
@@ -392,7 +392,7 @@ import Timeline
 
   @Test func `a connection ends with its credential unless it is renewed`() {
     var driver = broker(server: [Parameter("clock-tolerance", 0)])
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     driver.message(credential(driver, .seconds(60)))
     #expect(driver.timer(4, 0) == .seconds(60))
     driver.now = driver.now + .seconds(50)
@@ -406,14 +406,14 @@ import Timeline
 
   @Test func `a revoked credential ends the connection and opens none`() {
     var driver = broker()
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     let old = credential(driver, .seconds(60))
     driver.message(old)
     driver.give(.revoked(identity: 0, upTo: driver.now + .hours(1000) + .seconds(60)))
     #expect(driver.texts == ["DISCONNECT 0x87"])
-    driver.give(.opened(LinkID(1)))
+    driver.give(.opened(LinkID(1), .push))
     #expect(driver.message(old, on: 1).map(\.text) == ["CONNACK 0x87"])
-    driver.give(.opened(LinkID(2)))
+    driver.give(.opened(LinkID(2), .push))
     #expect(driver.message(credential(driver, .seconds(61)), on: 2).map(\.text) == ["CONNACK"])
   }
 }

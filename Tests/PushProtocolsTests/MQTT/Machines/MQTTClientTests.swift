@@ -25,7 +25,7 @@ import Timeline
   ) -> Driver {
     var driver = driver(parameters, policy)
     driver.give(.action(.connect))
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     driver.message(connack(present: present, window: window))
     return driver
   }
@@ -36,7 +36,7 @@ import Timeline
     var driver = driver([version5])
     driver.give(.action(.connect))
     #expect(driver.opens)
-    driver.give(.opened(LinkID(3)))
+    driver.give(.opened(LinkID(3), .push))
     #expect(driver.texts == ["CONNECT"])
     #expect(!driver.machine.believesConnected(on: LinkID(3)))
     driver.message(connack(), on: 3)
@@ -48,7 +48,7 @@ import Timeline
     var driver = driver([Parameter("back-off-max", 8_000_000_000), Parameter("jitter", 10)])
     driver.give(.action(.connect))
     for base: UInt64 in [1, 2, 4, 8, 8] {
-      driver.give(.openFailed(.refused))
+      driver.give(.openFailed(.refused, .push))
       let pause = driver.timer(0) ?? .zero
       #expect(pause >= .seconds(base) && pause <= .milliseconds(base * 1100))
       driver.give(.timer(TimerID(kind: 0)), after: pause)
@@ -60,7 +60,7 @@ import Timeline
     var driver = driver([Parameter("jitter", 0)])
     driver.give(.action(.connect))
     for (held, expected): (UInt64, UInt64) in [(1, 1), (1, 2), (60, 1), (1, 2)] {
-      driver.give(.opened(LinkID(0)))
+      driver.give(.opened(LinkID(0), .push))
       driver.message(connack())
       driver.give(.closed(LinkID(0), .reset), after: .seconds(held))
       #expect(driver.timer(0) == .seconds(expected))
@@ -71,7 +71,7 @@ import Timeline
   @Test func `gives up an attempt without CONNACK`() {
     var driver = driver([])
     driver.give(.action(.connect))
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     #expect(driver.timer(1) == .seconds(10))
     driver.give(.timer(TimerID(kind: 1)), after: .seconds(10))
     #expect(driver.closed == [0])
@@ -81,7 +81,7 @@ import Timeline
   @Test func `a packet before CONNACK breaks the connection off`() {
     var driver = driver([])
     driver.give(.action(.connect))
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     driver.message(.publish(1, topic: 0, quality: 1, packet: 1))
     #expect(driver.blamed == [.connackFirst])
     #expect(driver.closed == [0])
@@ -101,7 +101,7 @@ import Timeline
     var driver = driver([])
     driver.give(.action(.connect))
     driver.give(.action(.disconnect))
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     #expect(driver.closed == [0])
   }
 
@@ -116,7 +116,7 @@ import Timeline
   func `gives up only where another attempt is useless`(reason: UInt8, final: Bool) {
     var driver = driver([version5])
     driver.give(.action(.connect))
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     driver.message(connack(reason: reason))
     #expect((driver.timer(0) == nil) == final)
     #expect(
@@ -181,7 +181,7 @@ import Timeline
     driver.give(.closed(LinkID(0), .reset))
     driver.give(submission(9, quality: 1))
     driver.give(.timer(TimerID(kind: 0)))
-    driver.give(.opened(LinkID(1)))
+    driver.give(.opened(LinkID(1), .push))
     driver.message(connack(present: true), on: 1)
     #expect(
       driver.texts == ["PUBLISH 7 id 1 dup", "PUBLISH 8 id 2 dup", "PUBLISH 9 id 3"])
@@ -192,7 +192,7 @@ import Timeline
     driver.give(submission(7, quality: 1))
     driver.give(.closed(LinkID(0), .reset))
     driver.give(.timer(TimerID(kind: 0)))
-    driver.give(.opened(LinkID(1)))
+    driver.give(.opened(LinkID(1), .push))
     driver.message(connack(present: false), on: 1)
     #expect(driver.texts == ["PUBLISH 7 id 1"])
   }
@@ -212,7 +212,7 @@ import Timeline
     driver.message(answer(.pubrec, 1, 7))
     driver.give(.closed(LinkID(0), .reset))
     driver.give(.timer(TimerID(kind: 0)))
-    driver.give(.opened(LinkID(1)))
+    driver.give(.opened(LinkID(1), .push))
     driver.message(connack(present: true), on: 1)
     #expect(driver.texts == ["PUBREL 7 id 1"])
   }
@@ -223,7 +223,7 @@ import Timeline
     driver.message(answer(.pubrec, 1, 7))
     driver.give(.closed(LinkID(0), .reset))
     driver.give(.timer(TimerID(kind: 0)))
-    driver.give(.opened(LinkID(1)))
+    driver.give(.opened(LinkID(1), .push))
     driver.message(connack(present: false), on: 1)
     #expect(driver.sent.isEmpty)
     #expect(driver.countedDone == [7])
@@ -248,7 +248,7 @@ import Timeline
     for publication: UInt16 in 1...3 { driver.give(submission(publication, quality: 1)) }
     driver.give(.closed(LinkID(0), .reset))
     driver.give(.timer(TimerID(kind: 0)))
-    driver.give(.opened(LinkID(1)))
+    driver.give(.opened(LinkID(1), .push))
     driver.message(connack(present: true, window: 1), on: 1)
     #expect(driver.texts == ["PUBLISH 1 id 1 dup"])
     driver.message(answer(.puback, 1, 1), on: 1)
@@ -289,7 +289,7 @@ import Timeline
     driver.machine.crash()
     driver.give(.launched)
     driver.give(.action(.connect))
-    driver.give(.opened(LinkID(1)))
+    driver.give(.opened(LinkID(1), .push))
     driver.message(connack(present: true), on: 1)
     driver.message(.publish(7, topic: 0, quality: 2, packet: 4, duplicate: true), on: 1)
     #expect(driver.handedOver.isEmpty)
@@ -303,7 +303,7 @@ import Timeline
     #expect(!driver.machine.holds(publication: 7, for: .server))
     driver.give(.launched)
     driver.give(.action(.connect))
-    driver.give(.opened(LinkID(1)))
+    driver.give(.opened(LinkID(1), .push))
     driver.message(connack(present: true), on: 1)
     driver.give(submission(8, quality: 2))
     #expect(driver.texts == ["PUBLISH 8 id 998"])
@@ -315,13 +315,13 @@ import Timeline
     var driver = driver([version5, durable])
     driver.give(.action(.subscribe(topic: 0, quality: 1)))
     driver.give(.action(.connect))
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     #expect(driver.message(connack()).map(\.text) == ["SUBSCRIBE id 1"])
     driver.message(answer(.suback, 1, reason: 1))
     for (present, expected): (Bool, [String]) in [(true, []), (false, ["SUBSCRIBE id 1"])] {
       driver.give(.closed(LinkID(0), .reset))
       driver.give(.timer(TimerID(kind: 0)))
-      driver.give(.opened(LinkID(0)))
+      driver.give(.opened(LinkID(0), .push))
       driver.message(connack(present: present))
       #expect(driver.texts == expected)
     }
@@ -332,7 +332,7 @@ import Timeline
     driver.give(.action(.subscribe(topic: 0, quality: 1)))
     driver.give(.closed(LinkID(0), .reset))
     driver.give(.timer(TimerID(kind: 0)))
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     driver.message(connack(present: true))
     #expect(driver.texts == ["SUBSCRIBE id 2"])
   }
@@ -358,7 +358,7 @@ import Timeline
       ])
       driver.give(.action(.connect))
       driver.give(.credential(.issued(expires: driver.now + .hours(1000) + .seconds(600))))
-      driver.give(.opened(LinkID(0)))
+      driver.give(.opened(LinkID(0), .push))
       driver.message(connack())
       driver.give(.timer(TimerID(kind: 4)), after: .seconds(540))
       #expect(driver.asksForCredential)
@@ -385,7 +385,7 @@ import Timeline
     var driver = driver(token)
     driver.give(.action(.connect))
     driver.give(.credential(.issued(expires: driver.now + .hours(1000) + .seconds(600))))
-    driver.give(.opened(LinkID(0)))
+    driver.give(.opened(LinkID(0), .push))
     driver.message(connack(reason: 0x87))
     #expect(driver.closed == [0])
     driver.give(.timer(TimerID(kind: 0)), after: .seconds(60))
