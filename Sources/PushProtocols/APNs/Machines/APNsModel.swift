@@ -85,7 +85,7 @@ public enum APNsModel: PushModel {
     case .register, .registered:
       return "\(name) \(topic) token \(message.token)"
     case .fetch:
-      return "\(name) \(topic) from \(message.cursor)"
+      return "\(name) \(topic) from \(position(message))"
     case .changes:
       return "\(name) \(topic)" + describe(changes: message)
     case .save, .saved, .push, .pushAnswer:
@@ -99,6 +99,9 @@ public enum APNsModel: PushModel {
     }
   }
 
+  /// Without the mark of a catch-up from the beginning.
+  private static func position(_ message: APNsMessage) -> UInt32 { message.cursor & ~(1 << 31) }
+
   private static func describe(changes message: APNsMessage) -> String {
     switch APNsStatus(rawValue: message.status) {
     case .changeTokenExpired: return ": change token expired"
@@ -106,7 +109,7 @@ public enum APNsModel: PushModel {
     default:
       let more = message.flags.contains(.moreComing) ? ", more coming" : ""
       let change = message.publication == 0 ? "none" : "\(message.publication)"
-      return ": \(change) up to \(message.cursor)\(more)"
+      return ": \(change) up to \(position(message))\(more)"
     }
   }
 

@@ -89,6 +89,9 @@ extension APNsServer {
 
   // MARK: - Changes
 
+  /// The bit of a change token that says that it belongs to a catch-up from the beginning.
+  private static let fromBeginning: UInt32 = 1 << 31
+
   mutating func takeFetch(
     _ message: APNsMessage, on link: LinkID, at clock: Clock,
     into effects: inout Effects<APNsMessage>
@@ -107,14 +110,16 @@ extension APNsServer {
       return
     }
     let length = changes.reduce(into: UInt32(0)) { $0 += $1.topic == message.topic ? 1 : 0 }
-    if settings.changeHorizon > 0, message.cursor > 0,
+    // A token that belongs to a catch-up from the beginning is a new one.
+    let isNew = message.cursor & Self.fromBeginning != 0
+    if settings.changeHorizon > 0, message.cursor > 0, !isNew,
       message.cursor &+ settings.changeHorizon < length
     {
       answer.status = APNsStatus.changeTokenExpired.rawValue
       effects.send(answer, on: link)
       return
     }
-    fill(&answer, for: message, end: length)
+    fill(&answer, for: message)
     if policy.cursorStands, answer.publication != 0 {
       answer.cursor = message.cursor
       answer.flags.insert(.moreComing)
@@ -125,17 +130,21 @@ extension APNsServer {
   }
 
   /// The first change from the change token on that somebody else made.
-  private func fill(_ answer: inout APNsMessage, for message: APNsMessage, end: UInt32) {
+  private func fill(_ answer: inout APNsMessage, for message: APNsMessage) {
+    let mark = message.cursor == 0 ? Self.fromBeginning : message.cursor & Self.fromBeginning
+    let start = message.cursor & ~Self.fromBeginning
+    answer.cursor = start
     var position: UInt32 = 0
     for change in changes where change.topic == message.topic {
       position &+= 1
-      if position <= message.cursor { continue }
+      if position <= start { continue }
       if change.author == message.identity || change.isSkipped {
-        answer.cursor = position
+        if answer.publication == 0 { answer.cursor = position }
         continue
       }
       if answer.publication != 0 {
         answer.flags.insert(.moreComing)
+        answer.cursor |= mark
         return
       }
       answer.publication = change.publication

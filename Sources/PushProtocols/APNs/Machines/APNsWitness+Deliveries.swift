@@ -45,7 +45,11 @@ extension APNsWitness {
   private mutating func accept(
     _ publication: UInt16, author: Int, at now: Instant, _ ledger: inout Ledger
   ) {
-    guard let slot = slot(of: publication), publications[slot].acceptedAt == .never else { return }
+    guard let slot = slot(of: publication) else { return }
+    guard publications[slot].acceptedAt == .never else {
+      extend(slot, at: now)
+      return
+    }
     publications[slot].acceptedAt = now
     let upRow = Int(publications[slot].upRow)
     if upRow >= 0 { ledger.deliveries[upRow].mark(.accepted, step: .accepted, at: now) }
@@ -68,6 +72,17 @@ extension APNsWitness {
       notes[row].pushIsOwed = isCurrent
       notes[row].wasStored = !isOnline(device, topic: entry.topic)
       if kind == .push, entry.expiry != .forever { notes[row].deadline = now + entry.expiry }
+    }
+  }
+
+  /// A provider that had no answer sent it again, and it lives anew.
+  private mutating func extend(_ slot: Int, at now: Instant) {
+    guard publications[slot].expiry != .forever else { return }
+    for device in settings.indices {
+      let row = Int(rows[slot &* settings.count &+ device])
+      if row >= 0, notes[row].deadline != .never {
+        notes[row].deadline = now + publications[slot].expiry
+      }
     }
   }
 
@@ -228,6 +243,15 @@ extension APNsWitness {
     publications[slot].upRow = Int32(truncatingIfNeeded: ledger.deliveries.count)
     ledger.deliveries.append(row)
     notes.append(RowNote(topic: submission.topic))
+  }
+
+  /// An app may fetch a change before the one who saved it knows that it is accepted.
+  mutating func noteApplication(
+    of publication: UInt16, on device: NodeID, at now: Instant, _ ledger: inout Ledger
+  ) {
+    guard let slot = slot(of: publication), device.device < settings.count else { return }
+    let row = row(slot: slot, device: device.device, at: now, &ledger)
+    ledger.deliveries[row].mark(.applied, step: .applied, at: now)
   }
 
   mutating func noteHandOver(

@@ -173,8 +173,7 @@ public struct APNsWitness: Witness {
     case .handedOver(let publication):
       noteHandOver(of: publication, to: device, at: now, &ledger)
     case .applied(let publication):
-      let row = row(of: publication, receiver: device)
-      if row >= 0 { ledger.deliveries[row].mark(.applied, step: .applied, at: now) }
+      noteApplication(of: publication, on: device, at: now, &ledger)
     case .countedDone(let publication, let receiver, _):
       let row = row(of: publication, receiver: receiver)
       if row >= 0 { notes[row].isClaimed = true }
