@@ -11,6 +11,7 @@ enum APNsConduct: UInt16, CaseIterable, Sendable {
   case wrongDirection, wrongPort
   case deliversExpired
   case unaskedAnswer, secondRequest
+  case successWithoutResult
 
   var text: String {
     switch self {
@@ -36,6 +37,8 @@ enum APNsConduct: UInt16, CaseIterable, Sendable {
     case .wrongPort: "a command that does not belong on this connection"
     case .deliversExpired: "courier: a notification is sent after its expiry"
     case .unaskedAnswer: "an answer that nothing asked for"
+    case .successWithoutResult:
+      "MDM: a command is shown as successful that no device has acknowledged"
     case .secondRequest: "a request on a connection whose last one is not answered yet"
     }
   }

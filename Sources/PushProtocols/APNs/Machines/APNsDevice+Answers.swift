@@ -169,18 +169,12 @@ extension APNsDevice {
     } else {
       effects.append(.apply(publication: message.publication))
     }
-    if policy.asksOnce {
-      // Says what became of the first command and looks at no second one.
-      effects.send(result, on: requests[slot.index].link)
-      closeRequest(in: slot, into: &effects)
-      return
-    }
     send(result, in: slot, into: &effects)
   }
 
   /// The device is unlocked: commands that it could not carry out are asked for again.
   mutating func unlock(at clock: Clock, into effects: inout Effects<APNsMessage>) {
-    if policy.waitsAfterNotNow { return }
+    guard settings.asksAfterUnlock else { return }
     for index in subscriptions.indices where subscriptions[index].kind == .mdm {
       subscriptions[index].isDue = true
     }

@@ -66,11 +66,6 @@ struct APNsDevicePolicy: Sendable, BitwiseCopyable {
   var ignoresRetryAfter = false
   /// What the app saves while offline is dropped.
   var losesSavesWhileOffline = false
-  // Management.
-  /// After a NotNow it waits for the server instead of asking again when it can.
-  var waitsAfterNotNow = false
-  /// Asks only once after a push, though commands may wait behind the first.
-  var asksOnce = false
 }
 
 /// What the server (courier and services) does differently.
@@ -90,8 +85,6 @@ struct APNsServerPolicy: Sendable, BitwiseCopyable {
   var oldEndDetachesNew = false
   /// Silent connections are never ended.
   var ignoresSilence = false
-  /// An ack removes the oldest notification in flight, whichever it names.
-  var acksOldest = false
   /// Goes on pushing to a token that is not the device's any more.
   var sendsToOldToken = false
   /// Waits for a message that no device sends before it delivers what is stored.

@@ -39,7 +39,10 @@ extension APNsServer {
       close(link, at: clock, into: &effects)
       return
     }
-    if message.token == 0 {
+    devices[device].connects &+= 1
+    let rotates =
+      settings.rotateEvery > 0 && devices[device].connects % settings.rotateEvery == 0
+    if message.token == 0 || rotates {
       devices[device].token = nextToken
       nextToken &+= 1
     }

@@ -9,7 +9,10 @@ extension APNsServer {
     into effects: inout Effects<APNsMessage>
   ) {
     let device = book(message.identity)
-    setRegistration(device, Int(message.topic), message.token)
+    // An older token comes late from a connection that was given up.
+    if message.token >= registration(device, Int(message.topic)) {
+      setRegistration(device, Int(message.topic), message.token)
+    }
     connections[Int(link.index)].identity = message.identity
     var answer = APNsMessage(.registered)
     answer.identity = message.identity

@@ -109,12 +109,8 @@ extension APNsServer {
       close(link, at: clock, into: &effects)
       return
     }
-    let named = entries.firstIndex { $0.link == link && $0.id == message.id }
-    let index = policy.acksOldest ? entries.firstIndex { $0.link == link } : named
-    guard let index else {
-      // It may answer what a newer one has superseded meanwhile; the ledger's witness knows.
-      return
-    }
+    guard let index = entries.firstIndex(where: { $0.link == link && $0.id == message.id })
+    else { return }  // A second ack of one id, or of another connection's.
     if connections[Int(link.index)].unacked > 0 { connections[Int(link.index)].unacked &-= 1 }
     entries.remove(at: index)
   }

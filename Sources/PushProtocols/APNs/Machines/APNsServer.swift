@@ -46,6 +46,7 @@ public struct APNsServer: ServerMachine {
     var revokedUpTo = Instant.start
     var fetches: UInt16 = 0
     var fetchWindow = Instant.start
+    var connects: UInt16 = 0
     /// When it last asked the MDM server for a command.
     var askedAt = Instant.start
   }

@@ -52,6 +52,7 @@ struct APNsDeviceSettings: Sendable, BitwiseCopyable {
   var prefetchInterval = Nanoseconds.forever
   var lockedUntil = Nanoseconds.zero
   var failsEvery: UInt16 = 0
+  var asksAfterUnlock = true
 
   init() {}
 
@@ -81,6 +82,7 @@ struct APNsDeviceSettings: Sendable, BitwiseCopyable {
     case (14, "fetch-interval"): fetchInterval = max(length, .seconds(10))
     case (17, "prefetch-interval"): prefetchInterval = max(length, .seconds(10))
     case (12, "locked-until"): lockedUntil = Nanoseconds(value)
+    case (17, "asks-after-unlock"): asksAfterUnlock = value != 0
     case (11, "fails-every"): failsEvery = UInt16(clamping: value)
     default: break  // Reported when the scenario is read.
     }
@@ -131,6 +133,9 @@ struct APNsDeviceSettings: Sendable, BitwiseCopyable {
       "locked-until", .duration, standard: 0,
       "until then commands are answered NotNow"),
     .init(
+      "asks-after-unlock", .flag, standard: 1,
+      "asks for commands by itself when it is not locked any more"),
+    .init(
       "fails-every", .count, standard: 0,
       "commands whose number is a multiple of this fail with Error; 0: none"),
   ]
@@ -149,6 +154,7 @@ struct APNsServerSettings: Sendable, BitwiseCopyable {
   var changeHorizon: UInt32 = 0
   var fetchLimit: UInt16 = 0
   var repush = Nanoseconds.minutes(10)
+  var rotateEvery: UInt16 = 0
 
   init() {}
 
@@ -169,6 +175,7 @@ struct APNsServerSettings: Sendable, BitwiseCopyable {
     case (15, "counts-accepted"): countsAccepted = value != 0
     case (14, "change-horizon"): changeHorizon = UInt32(clamping: value)
     case (11, "fetch-limit"): fetchLimit = UInt16(clamping: value)
+    case (12, "rotate-every"): rotateEvery = UInt16(clamping: value)
     case (6, "repush"): repush = max(length, .seconds(30))
     default: break  // Reported when the scenario is read.
     }
@@ -208,6 +215,9 @@ struct APNsServerSettings: Sendable, BitwiseCopyable {
     .init(
       "fetch-limit", .count, standard: 0,
       "fetches of one device in a minute before it is told to wait; 0: any number"),
+    .init(
+      "rotate-every", .count, standard: 0,
+      "every so many connects of a device it gets another push token; 0: never"),
     .init(
       "repush", .duration, standard: 600_000_000_000,
       "the MDM server pushes again this often while commands wait"),

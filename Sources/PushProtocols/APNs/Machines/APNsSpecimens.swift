@@ -138,12 +138,6 @@ enum APNsSpecimens {
     device(
       "loses-saves-while-offline", [\.losesSavesWhileOffline],
       "what an app saves while offline is dropped", seen: "paho.mqtt.rust #218"),
-    device(
-      "waits-after-not-now", [\.waitsAfterNotNow],
-      "after NotNow it does not ask again when it can", seen: "micromdm #225"),
-    device(
-      "asks-once", [\.asksOnce], "asks for one command after a push, never for the next",
-      seen: "micromdm #1070"),
   ]
 
   static let servers: [Server] = [
@@ -171,10 +165,6 @@ enum APNsSpecimens {
     server(
       "ignores-silence", \.ignoresSilence, "never ends a silent connection",
       seen: "airnotifier #122; linkerd2 #13023"),
-    server(
-      "acks-oldest", \.acksOldest,
-      "an ack settles the oldest notification in flight, whichever it names",
-      seen: "beeper, by reading: id ignored"),
     server(
       "pushes-to-old-token", \.sendsToOldToken,
       "goes on with a push token that is not the device's any more", seen: "apns2 #220"),

@@ -5,8 +5,8 @@ internal import Timeline
 /// short too.
 enum APNsStandardScenarios {
   static let all: [Scenario] = [
-    notifications, offline, synchronisation, catchUp, management, lockedDevice, tokens, clocks,
-    apps,
+    notifications, offline, synchronisation, catchUp, management, lockedDevice, tokens, newTokens,
+    clocks, apps,
   ]
 
   private static func seconds(_ count: UInt64) -> UInt64 { count * 1_000_000_000 }
@@ -116,7 +116,8 @@ enum APNsStandardScenarios {
 
   static let lockedDevice: Scenario = {
     var made = scenario("commands that a locked device can't carry out", topics: ["mdm:fleet"])
-    let phone = made.device("phone", [Parameter("locked-until", seconds(30))])
+    let phone = made.device(
+      "phone", [Parameter("locked-until", seconds(30)), Parameter("asks-after-unlock", 0)])
     let console = made.device("console", [provider])
     made.join(0, phone, topic: 0, quality: 1)
     made.at(0, console, .connect)
@@ -141,6 +142,25 @@ enum APNsStandardScenarios {
     made.submit(5000, server, topic: 0, quality: 1)
     made.submit(539_990, server, topic: 1, quality: 1)
     made.submit(601_000, server, topic: 0, quality: 1)
+    return made.build()
+  }()
+
+  static let newTokens: Scenario = {
+    var made = scenario(
+      "push tokens that change with every other connect",
+      topics: ["push:com.example.chat", "sync:Photos"], server: [Parameter("rotate-every", 2)])
+    let phone = made.device("phone")
+    let server = made.device("provider", [provider])
+    made.join(0, phone, topic: 0, quality: 1)
+    made.at(0, phone, .subscribe(topic: 1, quality: 1))
+    made.at(0, server, .connect)
+    made.submit(2000, server, topic: 0, quality: 1)
+    made.at(4000, phone, .disconnect)
+    made.submit(5000, server, topic: 1, quality: 1)
+    made.at(6000, phone, .connect)
+    made.submit(6050, server, topic: 1, quality: 1)
+    made.submit(9000, server, topic: 0, quality: 1)
+    made.submit(9500, server, topic: 1, quality: 1)
     return made.build()
   }()
 

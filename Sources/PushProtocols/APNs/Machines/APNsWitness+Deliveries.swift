@@ -20,7 +20,9 @@ extension APNsWitness {
     case .notification:
       fly(message, on: link, to: device, at: now, &ledger)
     case .registered:
-      registrations[place(device, Int(message.topic))].atServer = message.token
+      // Services keep the newest: a request that was long under way says nothing new.
+      let index = place(device, Int(message.topic))
+      registrations[index].atServer = max(registrations[index].atServer, message.token)
     case .pushAnswer:
       accept(message.publication, author: .max, at: now, &ledger)
     case .saved:
@@ -70,17 +72,21 @@ extension APNsWitness {
       ledger.deliveries[row].markAccepted(at: now)
       if kind != .push { ledger.deliveries[row].facts.insert(.promisesApplication) }
       notes[row].pushIsOwed = isCurrent
+      notes[row].acceptedAt = now
       notes[row].wasStored = !isOnline(device, topic: entry.topic)
       if kind == .push, entry.expiry != .forever { notes[row].deadline = now + entry.expiry }
     }
   }
 
-  /// A provider that had no answer sent it again, and it lives anew.
+  /// A provider that had no answer sent it again: it lives anew, and is newer than what came in
+  /// between.
   private mutating func extend(_ slot: Int, at now: Instant) {
-    guard publications[slot].expiry != .forever else { return }
     for device in settings.indices {
       let row = Int(rows[slot &* settings.count &+ device])
-      if row >= 0, notes[row].deadline != .never {
+      guard row >= 0 else { continue }
+      notes[row].acceptedAt = now
+      if !isOnline(device, topic: publications[slot].topic) { notes[row].wasStored = true }
+      if notes[row].deadline != .never {
         notes[row].deadline = now + publications[slot].expiry
       }
     }
@@ -161,12 +167,16 @@ extension APNsWitness {
     let device = Int(links[Int(link.index)].device)
     switch message.what {
     case .connectResponse:
-      if message.status == APNsStatus.ok.rawValue { links[Int(link.index)].entered = true }
+      if message.status == APNsStatus.ok.rawValue {
+        links[Int(link.index)].entered = true
+        links[Int(link.index)].enteredAt = now
+      }
     case .notification:
       let row = row(of: message.publication, receiver: NodeID(device: device))
       if row >= 0 { ledger.deliveries[row].mark(.received, step: .received, at: now) }
     case .registered:
-      registrations[place(device, Int(message.topic))].known = message.token
+      let index = place(device, Int(message.topic))
+      registrations[index].known = max(registrations[index].known, message.token)
       registrations[place(device, Int(message.topic))].wasEverKnown = true
     case .pushAnswer, .saved:
       let row = row(of: message.publication, receiver: .server)
@@ -174,6 +184,20 @@ extension APNsWitness {
     case .connect, .filter, .ack, .keepAlive, .keepAliveResponse, .noStorage, .setState, .register,
       .fetch, .changes, .save, .idle, .command, .result, .push:
       break
+    }
+  }
+
+  /// What a service counts as delivered on a 200 is merely early; a command that is shown as done
+  /// and was not carried out is a lie at once.
+  mutating func noteClaim(_ row: Int, _ ledger: inout Ledger) {
+    notes[row].isClaimed = true
+    let delivery = ledger.deliveries[row]
+    guard kinds[Int(notes[row].topic)] == .mdm, !delivery.receiver.isServer,
+      delivery.facts.isDisjoint(with: [.applied, .released])
+    else { return }
+    let device = delivery.receiver.device
+    if ledger.devices[device].serverViolation == 0 {
+      ledger.devices[device].serverViolation = APNsConduct.successWithoutResult.rawValue
     }
   }
 

@@ -6,8 +6,12 @@ extension APNsWitness {
   mutating func endAtServer(_ link: LinkID) {
     guard !links[Int(link.index)].serverOver else { return }
     links[Int(link.index)].serverOver = true
-    // What was not acknowledged on it is stored from now on.
-    for flight in flights where flight.link == link { notes[Int(flight.row)].wasStored = true }
+    // What was not acknowledged on it, or was about to be written to it, is stored from now on.
+    let device = Int(links[Int(link.index)].device)
+    for slot in publications.indices {
+      let row = Int(rows[slot &* settings.count &+ device])
+      if row >= 0 { notes[row].wasStored = true }
+    }
   }
 
   mutating func noteServerDeath(wiped: Bool, _ ledger: inout Ledger) {
@@ -31,7 +35,9 @@ extension APNsWitness {
     for row in ledger.deliveries.indices where !ledger.deliveries[row].receiver.isServer {
       settle(row, at: now, &ledger)
     }
-    for device in settings.indices { ledger.devices[device].deaf = isOutOfTune(device) }
+    for device in settings.indices {
+      ledger.devices[device].deaf = isOutOfTune(device, since: now)
+    }
   }
 
   private mutating func settle(_ row: Int, at now: Instant, _ ledger: inout Ledger) {
@@ -57,7 +63,7 @@ extension APNsWitness {
     where other != row && notes[other].topic == notes[row].topic {
       let candidate = ledger.deliveries[other]
       if candidate.receiver == this.receiver, candidate.facts.contains(.accepted),
-        (candidate.acceptedAt, other) > (this.acceptedAt, row)
+        (notes[other].acceptedAt, other) > (notes[row].acceptedAt, row)
       {
         return true
       }
@@ -66,12 +72,17 @@ extension APNsWitness {
   }
 
   /// Both ends are content, and something that the device wants would not be sent to it.
-  func isOutOfTune(_ device: Int) -> Bool {
+  ///
+  /// - Parameter now: it has had the time to come in tune; `.never`: whether or not.
+  func isOutOfTune(_ device: Int, since now: Instant) -> Bool {
     guard !settings[device].isProvider, !isShared[device] else { return false }
     let link = devices[device].link
     guard link != Self.noLink else { return false }
     let view = links[Int(link.index)]
     guard view.entered, !view.serverOver, !view.clientOver else { return false }
+    let settings = settings[device]
+    let grace = settings.requestTimeout + settings.backOffMaximum * 5 / 4 + .seconds(5)
+    guard view.enteredAt + grace <= now else { return false }
     for topic in kinds.indices where registrations[place(device, topic)].isWanted {
       if !view.hasFilter || view.wanted >> UInt64(min(63, topic)) & 1 == 0 { return true }
       if registrations[place(device, topic)].atServer != view.token { return true }

@@ -22,6 +22,7 @@ public struct APNsWitness: Witness {
 
   struct LinkView: Sendable, BitwiseCopyable {
     var device: UInt16 = 0
+    var enteredAt = Instant.never
     var isCourier = false
     var token: UInt16 = 0
     /// Connect response with success: written, and read.
@@ -57,6 +58,9 @@ public struct APNsWitness: Witness {
     var pushIsOwed = false
     /// The sender's books say that it is done.
     var isClaimed = false
+    /// When the server last took responsibility: a push that is sent again is newer than what came
+    /// in between.
+    var acceptedAt = Instant.start
   }
 
   /// A notification on a connection.
@@ -176,7 +180,7 @@ public struct APNsWitness: Witness {
       noteApplication(of: publication, on: device, at: now, &ledger)
     case .countedDone(let publication, let receiver, _):
       let row = row(of: publication, receiver: receiver)
-      if row >= 0 { notes[row].isClaimed = true }
+      if row >= 0 { noteClaim(row, &ledger) }
     case .action(let action, let reached):
       note(action, of: device, reached: reached, at: now, &ledger)
     case .opened(let link):
@@ -193,7 +197,7 @@ public struct APNsWitness: Witness {
 
   /// Something that both ends believe to be settled is not: the calm has to wait for it.
   public var nextObligation: Instant {
-    for device in settings.indices where isOutOfTune(device) { return .start }
+    for device in settings.indices where isOutOfTune(device, since: .never) { return .start }
     return .never
   }
 
