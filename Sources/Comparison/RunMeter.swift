@@ -97,7 +97,7 @@ struct RunMeter {
       if let device { devices[device].availability.set(runs: true, at: entry.time) }
     case .calm: endRates(at: entry.time)
     case .action, .wrote, .arrived, .opened, .openFailed, .closed, .closing, .retransmitted,
-      .fault, .timer, .countedDone, .dropped, .gaveUp, .blamed, .launched:
+      .fault, .timer, .applied, .countedDone, .dropped, .gaveUp, .blamed, .launched:
       break
     }
   }

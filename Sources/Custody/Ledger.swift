@@ -134,6 +134,9 @@ public struct DeviceRow: Hashable, Sendable, BitwiseCopyable {
   @frozen public enum Storm: UInt8, Sendable, BitwiseCopyable {
     case none, connects, refreshes, messages
   }
+  /// It wanted a connection in all of the calm, and did not have one for at least half of it
+  /// before the end; zero else.
+  public var offlineFor = Nanoseconds.zero
   /// At the end both ends were content with their connection, and still the server would not send
   /// the device all that it wants: a filter, a registration or a token that only one end knows.
   public var deaf = false

@@ -28,6 +28,7 @@ public enum OracleCatalog {
   public static let all: [any Oracle] = [
     GhostOracle(), LostOracle(), StuckOracle(), ZombieOracle(), LockoutOracle(), StormOracle(),
     DuplicateOracle(), FalseAckOracle(), ProtocolOracle(), StaleOracle(), DeafOracle(),
+    OfflineOracle(),
   ]
 
   public static let names: [String] = all.map { type(of: $0).name }

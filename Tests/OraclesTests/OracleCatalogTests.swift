@@ -153,6 +153,29 @@ import Timeline
     #expect(!violations.contains { $0.signature.name == "deaf" })
   }
 
+  @Test func `offline is who wants a connection and is neither locked out nor deceived`() {
+    func isOffline(_ change: (inout DeviceRow) -> Void) -> Bool {
+      var ledger = Ledger.sane()
+      ledger.devices[0].wantsConnection = true
+      ledger.devices[0].clientBelieves = false
+      ledger.devices[0].serverBelieves = false
+      ledger.devices[0].offlineFor = .minutes(10)
+      change(&ledger.devices[0])
+      var violations: [Violation] = []
+      OracleCatalog.judge(ledger, into: &violations)
+      return violations.contains { $0.signature.name == "offline" }
+    }
+    #expect(isOffline { _ in })
+    #expect(!isOffline { $0.wantsConnection = false })
+    #expect(!isOffline { $0.clientBelieves = true })
+    #expect(!isOffline { $0.offlineFor = .zero })
+    #expect(
+      !isOffline {
+        $0.expiries = 1
+        $0.backAfterExpiry = false
+      })
+  }
+
   @Test func `signatures tell quality and last step apart and nothing else`() {
     func signature(_ row: DeliveryRow) -> Signature? {
       var violations: [Violation] = []
@@ -195,6 +218,9 @@ import Timeline
     ledger.devices[0].storm = .connects
     ledger.devices[0].clientViolation = 1
     ledger.devices[0].deaf = true
+    ledger.devices.append(DeviceRow(node: NodeID(2)))
+    ledger.devices[1].wantsConnection = true
+    ledger.devices[1].offlineFor = .minutes(10)
     var violations: [Violation] = []
     OracleCatalog.judge(ledger, into: &violations)
     let found = Set(violations.map { OracleCatalog.name(of: $0.signature) })

@@ -112,7 +112,8 @@ struct Node: ~Copyable {
   @usableFromInline var hostUp = true
   /// The present pause ends then; `.never`: at the calm.
   @usableFromInline var pausedUntil = Instant.start
-  @usableFromInline var pausedSince = Instant.start
+  /// `.never`: it is not paused.
+  @usableFromInline var pausedSince = Instant.never
   @usableFromInline var pausedTotal = Nanoseconds.zero
   @usableFromInline var slowBy = Nanoseconds.zero
   @usableFromInline var slowUntil = Instant.start
@@ -137,7 +138,7 @@ struct Node: ~Copyable {
     processUp = true
     hostUp = true
     pausedUntil = .start
-    pausedSince = .start
+    pausedSince = .never
     pausedTotal = .zero
     slowBy = .zero
     slowUntil = .start
@@ -155,7 +156,7 @@ struct Node: ~Copyable {
 
   /// How long it has been paused in all so far.
   @inlinable func pausedTotal(at now: Instant) -> Nanoseconds {
-    guard pausedSince != .start else { return pausedTotal }
+    guard pausedSince != .never else { return pausedTotal }
     return pausedTotal + (min(now, max(pausedUntil, pausedSince)) - pausedSince)
   }
 
@@ -212,6 +213,9 @@ struct DeviceState: BitwiseCopyable {
   @usableFromInline var lastSubmission: Submission?
   @usableFromInline var credentialExpires = Instant.never
   @usableFromInline var expiredAt = Instant.never
+  /// When both ends last believed in a connection, up to when that ended.
+  @usableFromInline var lastTogether = Instant.start
+  @usableFromInline var isRefusedForGood = false
   /// What the server still has to be told about revocations; `.start`: nothing.
   @usableFromInline var revokedUpTo = Instant.start
   @usableFromInline var refreshSlowBy = Nanoseconds.zero

@@ -47,6 +47,7 @@ extension World {
       links[index].pauseThen = pausedTotal(of: client ? .client : .server, old.device)
     }
     if client, server { noteBack(old.device) }
+    if old.clientBelieves, old.serverBelieves { devices[old.device.device].lastTogether = now }
   }
 
   @inlinable @inline(never)

@@ -169,6 +169,9 @@ extension World {
         device: device, at: now, ledger: &record.ledger)
     case .giveUp(let reason):
       if tracing { note(.gaveUp(reason), device: device, link: nil) }
+      if side == .client, reason == .refusedForGood || reason == .credentialRefused {
+        devices[device.device].isRefusedForGood = true
+      }
       watcher.see(.gaveUp(reason), device: device, at: now, ledger: &record.ledger)
     case .blame(let rule, let link):
       if tracing { note(.blamed(side, rule: rule), device: device, link: link) }

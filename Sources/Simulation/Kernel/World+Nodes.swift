@@ -38,9 +38,9 @@ extension World {
 
   @inlinable
   static func resume(_ node: inout Node, now: Instant) -> Bool {
-    guard node.pausedUntil <= now, node.pausedSince != .start else { return false }
+    guard node.pausedUntil <= now, node.pausedSince != .never else { return false }
     node.pausedTotal = node.pausedTotal + (now - node.pausedSince)
-    node.pausedSince = .start
+    node.pausedSince = .never
     return true
   }
 

@@ -46,6 +46,7 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
   @usableFromInline var nextStep = 0
   @usableFromInline var disturbedUntil = Instant.start
   @usableFromInline var inCalm = false
+  @usableFromInline var calmBegan = Instant.start
   @usableFromInline var hasMessageAnchors = false
   /// Kinds of messages that some fault is anchored at, as bits by sender; bit 0: any.
   @usableFromInline var anchoredKinds: (client: UInt32, server: UInt32) = (0, 0)
@@ -95,6 +96,7 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
       if !inCalm, options.calm, next > disturbedUntil, stepTime == .never {
         beginCalm()
         summary.calmBegan = now
+        calmBegan = now
         end = now + calmLength
         continue
       }
@@ -285,6 +287,12 @@ where Client.Message == Model.Message, Server.Message == Model.Message {
     let recent = device.expiredAt != .never && now - device.expiredAt < calmLength / 2
     if (row.clientBelieves && row.serverBelieves) || isUnaware || recent {
       record.ledger.devices[index].backAfterExpiry = true
+    }
+    if device.wants, !device.isRefusedForGood, !(row.clientBelieves && row.serverBelieves) {
+      let since = max(device.lastTogether, calmBegan)
+      if record.ledger.calmReached, now - since > calmLength / 2 {
+        record.ledger.devices[index].offlineFor = now - since
+      }
     }
     record.ledger.devices[index].jointState =
       UInt32(device.clientState) << 16 | UInt32(device.serverState)

@@ -84,7 +84,7 @@ extension APNsDevice {
     switch APNsStatus(rawValue: message.status) {
     case .ok:
       enter(message, at: clock, into: &effects)
-    case .badNonce where !policy.ignoresServerTime:
+    case .badNonce where !(policy.keepsFirstServerTime && clockAhead + clockBehind != .zero):
       let server = Instant(nanoseconds: message.first)
       clockAhead = server > clock.wall ? server - clock.wall : .zero
       clockBehind = server < clock.wall ? clock.wall - server : .zero

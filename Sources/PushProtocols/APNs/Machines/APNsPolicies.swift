@@ -17,8 +17,8 @@ struct APNsDevicePolicy: Sendable, BitwiseCopyable {
   var keepsRefusedToken = false
   /// Apps are not told that the push token changed.
   var hidesTokenChange = false
-  /// Takes the nonce's time from its own clock though the courier says what the time is.
-  var ignoresServerTime = false
+  /// Corrects its clock by what the courier said once, for ever.
+  var keepsFirstServerTime = false
   // The identity token.
   /// Asks for a new one only when the courier has refused the old one, and takes a failure as final.
   var failsHardOnExpiry = false

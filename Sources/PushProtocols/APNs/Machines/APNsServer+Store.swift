@@ -13,7 +13,8 @@ extension APNsServer {
       message.first == .max ? Instant.never : clock.now + Nanoseconds(message.first)
     let entry = Entry(
       publication: message.publication, identity: UInt16(truncatingIfNeeded: identity),
-      topic: message.topic, quality: message.quality, deadline: deadline)
+      topic: message.topic, quality: message.quality, deadline: deadline,
+      token: registration(identity, Int(message.topic)))
     let link = devices[identity].link
     if link != Self.noLink, wants(link, message.topic) {
       entries.append(entry)
@@ -76,7 +77,7 @@ extension APNsServer {
     let entry = entries[index]
     var message = APNsMessage(.notification)
     message.identity = entry.identity
-    message.token = devices[Int(entry.identity)].token
+    message.token = policy.sendsToOldToken ? entry.token : devices[Int(entry.identity)].token
     message.publication = entry.publication
     message.topic = entry.topic
     message.quality = entry.quality

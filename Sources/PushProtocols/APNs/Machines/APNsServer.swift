@@ -59,6 +59,8 @@ public struct APNsServer: ServerMachine {
     var quality: UInt8
     var deadline: Instant
     /// The connection that it was written to and is not acknowledged on; `noLink`: it is stored.
+    /// The push token that it was addressed to.
+    var token: UInt16 = 0
     var link = APNsServer.noLink
     var id: UInt32 = 0
     var wasStored = false

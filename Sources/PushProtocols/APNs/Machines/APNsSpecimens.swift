@@ -68,8 +68,8 @@ enum APNsSpecimens {
       "hides-token-change", [\.hidesTokenChange],
       "the services of apps are not told of a new push token", seen: "realm-swift #4615"),
     device(
-      "ignores-server-time", [\.ignoresServerTime],
-      "never corrects the nonce's time by what the courier says",
+      "keeps-first-server-time", [\.keepsFirstServerTime],
+      "corrects its clock by the courier's once, and never again",
       seen: "rustpush #29 (clock goes back)"),
     device(
       "token-never-refreshed", [\.neverRefreshesCredential],

@@ -62,7 +62,8 @@ extension APNsWitness {
     for other in ledger.deliveries.indices
     where other != row && notes[other].topic == notes[row].topic {
       let candidate = ledger.deliveries[other]
-      if candidate.receiver == this.receiver, candidate.facts.contains(.accepted),
+      if candidate.receiver == this.receiver,
+        !candidate.facts.isDisjoint(with: [.accepted, .sent]),
         (notes[other].acceptedAt, other) > (notes[row].acceptedAt, row)
       {
         return true

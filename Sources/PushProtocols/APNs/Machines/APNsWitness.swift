@@ -247,7 +247,7 @@ public struct APNsWitness: Witness {
     if isShared[device] { row.facts.formUnion([.released, .repeatAllowed]) }
     rows[place] = Int32(truncatingIfNeeded: ledger.deliveries.count)
     ledger.deliveries.append(row)
-    notes.append(RowNote(topic: publication.topic))
+    notes.append(RowNote(topic: publication.topic, acceptedAt: now))
     return ledger.deliveries.count &- 1
   }
 
