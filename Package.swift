@@ -160,7 +160,7 @@ let package = Package(
       "ReplayTests",
       [
         "Timeline", "Wire", "Custody", "Simulation", "PushProtocols", "Inspection", "Oracles",
-        "Replay", "Reporting",
+        "Replay", "Reporting", "TLS", "Unwrapping",
       ]),
     tests("TLSTests", ["TLS", "Capture", "Timeline", "Wire", crypto, cryptoExtras]),
     tests("CaptureTests", ["Capture", "Timeline", "Wire"]),

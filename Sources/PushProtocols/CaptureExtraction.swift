@@ -115,7 +115,8 @@ public protocol ScenarioExtractor: ConnectionSink {
 /// What a protocol brings for `extract` and `replay`. One entry a protocol.
 public struct ExtractedProtocol: Sendable {
   public var name: String
-  public var makeExtractor: @Sendable () -> any ScenarioExtractor
+  /// Given what the user calls the topics of APNs.
+  public var makeExtractor: @Sendable (APNsTopicNames) -> any ScenarioExtractor
   /// Takes the identifiers that an end may choose out of a traced message's text, so that it
   /// compares with `CapturedMessage.text`.
   public var comparableText: @Sendable (_ traced: String) -> String
@@ -123,15 +124,26 @@ public struct ExtractedProtocol: Sendable {
   public var applicationKinds: [UInt8]
   /// Kinds of messages that timers send.
   public var timedKinds: [UInt8]
+  /// Kinds of messages that go over connections which its captures don't show: not compared.
+  public var unseenKinds: [UInt8] = []
 }
 
 /// The protocols whose captures can be made into scenarios.
 public enum ExtractionCatalog {
   public static let all: [ExtractedProtocol] = [
     ExtractedProtocol(
-      name: "mqtt", makeExtractor: { MQTTScenarioExtractor() },
+      name: "mqtt", makeExtractor: { _ in MQTTScenarioExtractor() },
       comparableText: { MQTTComparableText.of($0) },
       applicationKinds: [MQTTPacketType.publish.rawValue],
-      timedKinds: [MQTTPacketType.pingreq.rawValue, MQTTPacketType.pingresp.rawValue])
+      timedKinds: [MQTTPacketType.pingreq.rawValue, MQTTPacketType.pingresp.rawValue]),
+    ExtractedProtocol(
+      name: "apns", makeExtractor: { APNsScenarioExtractor(names: $0) },
+      comparableText: { APNsComparableText.of($0) },
+      applicationKinds: [APNsMessageKind.notification.rawValue],
+      timedKinds: [APNsMessageKind.keepAlive.rawValue, APNsMessageKind.keepAliveResponse.rawValue],
+      unseenKinds: APNsMessageKind.allCases.filter {
+        $0.rawValue > APNsMessageKind.setState.rawValue
+      }
+      .map(\.rawValue)),
   ]
 }

@@ -126,7 +126,9 @@ public struct Fidelity: Sendable {
     of trace: [TraceEntry], in history: ExtractedHistory, _ format: ExtractedProtocol
   ) -> [SimulatedMessage] {
     trace.compactMap { entry in
-      guard case .wrote(let side) = entry.what, entry.device != history.unseen else { return nil }
+      guard case .wrote(let side) = entry.what, entry.device != history.unseen,
+        !format.unseenKinds.contains(entry.kind)
+      else { return nil }
       return SimulatedMessage(
         time: entry.time, device: entry.device, sender: side, kind: entry.kind,
         publication: entry.publication, text: format.comparableText(entry.text))

@@ -30,8 +30,9 @@ public enum ScenarioSource {
   public static func extraction(
     fromCapture path: String, _ options: CaptureOptions
   ) throws(CaptureError) -> CaptureExtraction {
+    let names = APNsTopicNames(options.topicNames)
     let reading = try UnwrappedCapture.read(path, options) { _ in
-      Distributor(ExtractionCatalog.all.map { $0.makeExtractor() })
+      Distributor(ExtractionCatalog.all.map { $0.makeExtractor(names) })
     }
     let summary = reading.summary
     let extractors = reading.sink.extractors

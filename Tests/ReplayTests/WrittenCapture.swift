@@ -6,7 +6,7 @@ import Wire
 ///
 /// The round trip is 200 µs, the capture is made in the middle of it.
 final class WrittenCapture {
-  private let extractor = ExtractionCatalog.all[0].makeExtractor()
+  private let extractor = ExtractionCatalog.all[0].makeExtractor(APNsTopicNames())
   private var frame: UInt32 = 0
   private var offsets: [UInt32: [UInt64]] = [:]
   private var last = Instant.start
