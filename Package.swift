@@ -147,7 +147,8 @@ let package = Package(
     tests(
       "InspectionTests",
       [
-        "Inspection", "Capture", "Custody", "Reporting", "TLS", "Timeline", "Unwrapping", "Wire",
+        "Inspection", "Capture", "Custody", "PushProtocols", "Reporting", "TLS", "Timeline",
+        "Unwrapping", "Wire",
       ]),
     tests(
       "ExportTests",

@@ -22,9 +22,11 @@ final class ClearTwin: ConnectionSink {
     file += Self.little(262_144) + Self.little(101)
   }
 
+  func write(to path: String) throws { try Data(file).write(to: URL(filePath: path)) }
+
   static func write(_ path: String, _ options: CaptureOptions, to twin: String) throws {
     let reading = try UnwrappedCapture.read(path, options) { _ in ClearTwin() }
-    try Data(reading.sink.file).write(to: URL(filePath: twin))
+    try reading.sink.write(to: twin)
   }
 
   func receive(
