@@ -166,7 +166,11 @@ public final class APNsCaptureObserver: CaptureObserver {
 
   public func news(at time: Instant) -> [LiveEvent] {
     if time > now.time { now = Moment(time: time, frame: 0) }
-    return watch?.news(at: time) ?? []
+    guard let watch else { return [] }
+    for conversation in conversations.valuesInOrder {
+      for device in conversation.devices { device.passOver(conversation) }
+    }
+    return watch.news(at: time)
   }
 
   public func missedPackets(_ why: String, at moment: Moment) {

@@ -156,7 +156,7 @@ extension APNsConversation {
       if let index = submissions.firstIndex(of: UInt32(truncatingIfNeeded: id)) {
         submissions.remove(at: index)
       } else {
-        if evidenceMissing.isEmpty {
+        if evidenceMissing.isEmpty, !hasForgottenSubmissions {
           observer.violations.add(
             "apns-ack-identity",
             headline: "the courier acknowledges a message that the device has not sent",

@@ -83,6 +83,7 @@ extension APNsConversation {
       return
     }
     record.submitted += 1
+    if submissions.count >= Self.waitingLimit { hasForgottenSubmissions = true }
     if submissions.count < Self.waitingLimit { submissions.append(UInt32(truncatingIfNeeded: id)) }
   }
 
@@ -97,13 +98,16 @@ extension APNsConversation {
       }
       return
     }
-    let ack = APNsEarlyAck(
+    var ack = APNsEarlyAck(
       messageID: UInt32(truncatingIfNeeded: id), token: frame.bytes(1).map { APNsToken($0) },
       status: frame.number(8) ?? 0, end: end, moment: moment)
     details.count(status: ack.status)
     guard let delivery = inFlight[ack.messageID] else {
       // A second acknowledgement of the same message harms nobody.
-      if !settled.contains(ack.messageID) { keepEarly(ack) }
+      if settled.contains(ack.messageID) { return }
+      ack.earlier =
+        devices.lazy.compactMap { $0.openElsewhere(ack.messageID, than: self) }.first
+      keepEarly(ack)
       return
     }
     take(ack, for: delivery)
@@ -170,13 +174,7 @@ extension APNsConversation {
   }
 
   private func judge(_ ack: APNsEarlyAck) {
-    // Written on an earlier connection, which is over, and not repeated on this one before.
-    let crossing = devices.lazy.compactMap {
-      $0.openElsewhere(ack.messageID, than: self)
-    }.first
-    let resent = inFlight[ack.messageID]
-    guard let delivery = crossing ?? resent, delivery.conversation !== self || delivery.attempts > 1
-    else {
+    guard let delivery = ack.earlier else {
       observer.violations.add(
         "apns-ack-identity", headline: "an acknowledgement names a message that was not sent",
         detail: "Ack id \(ack.messageID): nothing of that identifier is open here",

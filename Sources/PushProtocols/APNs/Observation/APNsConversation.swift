@@ -46,6 +46,8 @@ final class APNsConversation {
   var earlyAcks: [APNsEarlyAck] = []
   /// Sent by the device and not answered, in their order.
   var submissions: [UInt32] = []
+  /// There were too many of them.
+  var hasForgottenSubmissions = false
   var keepAlive = APNsKeepAliveWatch()
   var details = APNsSessionDetails()
   var accepted: Moment?

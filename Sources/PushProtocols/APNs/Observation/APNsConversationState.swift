@@ -103,6 +103,8 @@ struct APNsEarlyAck {
   var status: UInt64
   var end: UInt64
   var moment: Moment
+  /// What it may mean: sent on an earlier connection, which is over.
+  var earlier: APNsDelivery?
 }
 
 /// The longest time that a device kept a connection on which a keep-alive was not answered.

@@ -119,6 +119,21 @@ import Testing
     #expect(wire.states == [.pending])
   }
 
+  @Test func `nor does it when the notification comes again after it`() {
+    let wire = APNsWire()
+    wire.join("a")
+    wire.notify("a", 1)
+    wire.reset("a")
+    wire.join("b", presented: 1)
+    wire.ack("b", 1)
+    wire.wait(.seconds(2))
+    wire.notify("b", 1)
+    wire.ack("b", 1)
+    wire.close("b")
+    #expect(wire.rules == ["apns-ack-connection"])
+    #expect(wire.states == [.acknowledged])
+  }
+
   @Test func `the courier may only acknowledge what was sent to it`() {
     let wire = APNsWire()
     wire.join("a")
