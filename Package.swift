@@ -103,7 +103,8 @@ let package = Package(
     layer("Shrinking", ["Timeline", "Custody", "Simulation"]),
     layer("Search", ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking"]),
     // One campaign on several machines, and what it measured.
-    layer("Comparison", ["Timeline", "Custody", "Simulation", "Oracles", "Search"]),
+    layer(
+      "Comparison", ["Timeline", "Custody", "Simulation", "Oracles", "Shrinking", "Search"]),
     layer(
       "Reporting",
       [

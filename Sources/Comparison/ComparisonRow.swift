@@ -23,6 +23,9 @@ public struct ComparisonRow: Sendable {
   /// It never happened to anybody.
   public var isZero: Bool { cells.allSatisfy { ($0.value ?? 0) == 0 } }
 
+  /// Not all have the same.
+  public var differs: Bool { cells.contains { $0.value != cells[0].value } }
+
   /// How many times as much as the first contestant this one has; `nil` when that can't be said.
   public func ratio(_ index: Int) -> Double? {
     guard let first = cells[0].value, let own = cells[index].value, first > 0 else { return nil }

@@ -2,8 +2,8 @@ public import Custody
 
 /// How far a delivery came that somebody was owed and that did not come to its end.
 ///
-/// No layer of acknowledgement implies the next one, so each is counted: a row is in at most one of
-/// those that are `all`, the last one it reached. To count another layer, add a line.
+/// No layer of acknowledgement implies the next one, so each is counted: a row stays in the first
+/// of `all` that holds it. To count another layer, add a line.
 public struct DeliveryLayer: Sendable {
   /// For programs: `atTransport`.
   public var name: String
@@ -24,19 +24,19 @@ public struct DeliveryLayer: Sendable {
   public static let all: [DeliveryLayer] = [
     DeliveryLayer("accepted", "accepted but unwritten") { !$0.facts.contains(.sent) },
     DeliveryLayer("sent", "written but not arrived") {
-      $0.facts.contains(.sent) && $0.facts.isDisjoint(with: [.transportAcknowledged, .received])
+      $0.facts.isDisjoint(with: [.transportAcknowledged, .received])
     },
     DeliveryLayer("transportAcknowledged", "arrived but not read") {
-      $0.facts.contains(.transportAcknowledged) && !$0.facts.contains(.received)
+      !$0.facts.contains(.received)
     },
-    DeliveryLayer("received", "read but not with app") {
-      $0.facts.contains(.received) && !$0.facts.contains(.handedOver)
+    DeliveryLayer("received", "read, nothing more") {
+      $0.facts.isDisjoint(with: [.acknowledged, .handedOver])
     },
-    DeliveryLayer("handedOver", "with app but not acked") {
-      $0.facts.contains(.handedOver) && !$0.facts.contains(.acknowledged)
+    DeliveryLayer("acknowledged", "acked but not with app") { !$0.facts.contains(.handedOver) },
+    DeliveryLayer("handedOver", "with app but not acked") { !$0.facts.contains(.acknowledged) },
+    DeliveryLayer("woken", "app woken, not applied") {
+      $0.facts.contains(.promisesApplication) && !$0.facts.contains(.applied)
     },
-    DeliveryLayer("acknowledged", "acked but not settled") {
-      $0.facts.isSuperset(of: [.handedOver, .acknowledged]) && !$0.facts.contains(.settled)
-    },
+    DeliveryLayer("settling", "acked but not settled") { !$0.facts.contains(.settled) },
   ]
 }

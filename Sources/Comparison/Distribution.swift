@@ -34,9 +34,4 @@ public struct Distribution: Hashable, Sendable {
     }
     return nil
   }
-
-  /// Of all of them together.
-  public var sum: Nanoseconds {
-    counts.reduce(.zero) { $0 + Nanoseconds($1.key) * $1.value }
-  }
 }

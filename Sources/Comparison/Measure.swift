@@ -72,6 +72,12 @@ extension Measure {
         name: name("connectsPerDay"), title: "connects a day", part: part, unit: .perDay,
         value: { perDay(Double($0.connects), $0) }, weight: { Double($0.connects) }),
       Measure(
+        name: name("requestsPerDay"), title: "requests a day", part: part, unit: .perDay,
+        value: { perDay(Double($0.requests), $0) }, weight: { Double($0.requests) }),
+      Measure(
+        name: name("expiriesPerDay"), title: "expiries a day", part: part, unit: .perDay,
+        value: { perDay(Double($0.expiries), $0) }, weight: { Double($0.expiries) }),
+      Measure(
         name: name("radioPerDay"), title: "radio on a day", part: part, unit: .timePerDay,
         value: { perDay(Double($0.radioOn.count), $0) },
         weight: { Double($0.radioOn.count) }),
@@ -110,7 +116,7 @@ extension Measure {
       Measure(
         name: "\(name)P\(percent)", title: "\(title) p\(percent)", part: .campaign, unit: .time,
         value: { nanoseconds(times($0).percentile(percent)) },
-        weight: { Double(times($0).sum.count) })
+        weight: { nanoseconds(times($0).percentile(percent)) ?? 0 })
     }
     return percentiles + [
       Measure(
@@ -121,7 +127,7 @@ extension Measure {
 
   private static let times: [Measure] =
     times(
-      "recovery", "back after expiry", { $0.recoveries }, { $0.neverRecovered },
+      "recovery", "out after expiry", { $0.recoveries }, { $0.neverRecovered },
       neverTitle: "never back after expiry")
     + times(
       "clientZombie", "dead link, client", { $0.clientZombies }, { $0.clientNeverNoticed },

@@ -31,6 +31,8 @@ struct RunMeter {
   private struct HandOver: Hashable {
     var identity: Int
     var publication: UInt16
+    /// The app was done with what it was about.
+    var isApplied: Bool
   }
 
   static func measure(
@@ -65,7 +67,7 @@ struct RunMeter {
     switch entry.what {
     case .action(.connect): if let device { devices[device].want(true, at: entry.time) }
     case .action(.disconnect): if let device { devices[device].want(false, at: entry.time) }
-    case .opening: open(entry)
+    case .opening(let port): open(entry, port)
     case .believes(let side, let isBelieved): believe(side, isBelieved, entry)
     case .pathLost: losePath(entry)
     case .wrote(.client), .arrived(.client): transmit(entry, messages: 1)
@@ -78,9 +80,11 @@ struct RunMeter {
       if let device, let lasted = devices[device].recover(at: entry.time) {
         tally.recoveries.add(lasted)
       }
-    case .handedOver:
+    case .handedOver, .applied:
       guard let device else { break }
-      let key = HandOver(identity: identities[device], publication: entry.publication)
+      let key = HandOver(
+        identity: identities[device], publication: entry.publication,
+        isApplied: entry.what == .applied)
       if handOvers[key] == nil { handOvers[key] = entry.time }
     case .paused(let side):
       pauses(side, entry.device) { $0.pause(at: entry.time) }
@@ -97,7 +101,7 @@ struct RunMeter {
       if let device { devices[device].availability.set(runs: true, at: entry.time) }
     case .calm: endRates(at: entry.time)
     case .action, .wrote, .arrived, .opened, .openFailed, .closed, .closing, .retransmitted,
-      .fault, .timer, .applied, .countedDone, .dropped, .gaveUp, .blamed, .launched:
+      .fault, .timer, .countedDone, .dropped, .gaveUp, .blamed, .launched:
       break
     }
   }
@@ -118,13 +122,15 @@ struct RunMeter {
     devices[entry.device.device].messages += messages
   }
 
-  private mutating func open(_ entry: TraceEntry) {
+  private mutating func open(_ entry: TraceEntry, _ port: Port) {
     guard let link = entry.link, !entry.device.isServer else { return }
+    let device = entry.device.device
     while links.count <= Int(link.index) {
-      links.append(LinkMeter(device: entry.device.device, opened: entry.time))
+      links.append(LinkMeter(device: device, opened: entry.time, isStanding: port.isStanding))
     }
     transmit(entry)
-    if calmBegan == .never { devices[entry.device.device].connects += 1 }
+    guard calmBegan == .never else { return }
+    if port.isStanding { devices[device].connects += 1 } else { devices[device].requests += 1 }
   }
 
   // MARK: - Beliefs
@@ -173,7 +179,10 @@ struct RunMeter {
 
   private mutating func noteLife(of index: Int, _ wasLive: Bool, at time: Instant) {
     guard links[index].isLive != wasLive else { return }
-    devices[links[index].device].changeLive(by: wasLive ? -1 : 1, at: time)
+    let change = wasLive ? -1 : 1
+    if let lasted = devices[links[index].device].changeLive(by: change, at: time) {
+      tally.recoveries.add(lasted)
+    }
   }
 
   private func pausedTotal(of side: Side, _ device: Int, at time: Instant) -> Nanoseconds {
@@ -193,6 +202,8 @@ struct RunMeter {
       tally.reachable = tally.reachable + devices[index].reachable
       tally.radioOn = tally.radioOn + devices[index].radio.total(until: time)
       tally.connects += devices[index].connects
+      tally.requests += devices[index].requests
+      tally.expiries += devices[index].expiries
       tally.messages += devices[index].messages
     }
   }
@@ -212,33 +223,34 @@ struct RunMeter {
       isCut ? end - since >= Self.patience : since < calmBegan
     }
     for link in links {
-      if !link.hadClient, link.opened < calmBegan, !isCut { tally.failedHandshakes += 1 }
+      if link.isStanding, !link.hadClient, link.opened < calmBegan, !isCut {
+        tally.failedHandshakes += 1
+      }
       guard link.deadSince != .never else { continue }
       if link.client.isHeld, isNever(link.client.since) { tally.clientNeverNoticed += 1 }
       if link.server.isHeld, isNever(link.server.since) { tally.serverNeverNoticed += 1 }
     }
     for device in devices {
-      if let expired = device.expired, isNever(expired) { tally.neverRecovered += 1 }
+      if let since = device.outSince, isNever(since) { tally.neverRecovered += 1 }
     }
     count(ledger.deliveries, isCut: isCut)
   }
 
   private mutating func count(_ rows: [DeliveryRow], isCut: Bool) {
-    for row in rows
-    where !row.receiver.isServer && row.quality > 0
-      && row.facts.isSuperset(of: [.accepted, .owed]) && row.acceptedAt < calmBegan
-    {
+    for row in rows where row.isDue && row.acceptedAt < calmBegan {
       tally.deliveries += 1
+      // Where something is only announced, it counts when the app is done with that.
       let key = HandOver(
-        identity: identities[row.receiver.device], publication: row.publication)
+        identity: identities[row.receiver.device], publication: row.publication,
+        isApplied: row.facts.contains(.promisesApplication))
       if let time = handOvers[key] {
         let availability = devices[row.receiver.device].availability
         tally.syncs.add(availability.total(at: time) - availability.total(at: row.acceptedAt))
       }
-      guard !isCut, row.facts.isDisjoint(with: .excused) else { continue }
+      guard !isCut, !row.isOver else { continue }
       if handOvers[key] == nil { tally.neverSynced += 1 }
-      for (index, layer) in DeliveryLayer.all.enumerated() where layer.holds(row) {
-        tally.stayed[index] += 1
+      if let layer = DeliveryLayer.all.firstIndex(where: { $0.holds(row) }) {
+        tally.stayed[layer] += 1
       }
     }
   }
@@ -248,5 +260,21 @@ struct RunMeter {
     OracleCatalog.judge(ledger, into: &violations)
     for violation in violations { tally.violations[Int(violation.signature.oracle)] += 1 }
     if !violations.isEmpty { tally.runsWithFindings = 1 }
+  }
+}
+
+extension DeliveryRow {
+  /// On its way to a device that has a right to it, with a promise.
+  fileprivate var isDue: Bool {
+    !receiver.isServer && facts.isSuperset(of: [.accepted, .owed])
+      && (quality > 0 || facts.contains(.promisesApplication))
+  }
+
+  /// Nothing is owed any more. What was only announced is still owed when the announcement expired
+  /// or was superseded.
+  fileprivate var isOver: Bool {
+    facts.contains(.promisesApplication)
+      ? !facts.isDisjoint(with: [.applied, .released, .rejected])
+      : !facts.isDisjoint(with: .excused)
   }
 }

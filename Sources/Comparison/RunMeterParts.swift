@@ -61,6 +61,8 @@ struct Belief {
 struct LinkMeter {
   let device: Int
   let opened: Instant
+  /// For pushes; not for one request.
+  let isStanding: Bool
   var client = Belief()
   var server = Belief()
   /// Its client has believed in it.
@@ -68,9 +70,10 @@ struct LinkMeter {
   /// Its path is gone, or an end has stopped believing in it; `.never`: neither.
   var deadSince = Instant.never
 
-  init(device: Int, opened: Instant) {
+  init(device: Int, opened: Instant, isStanding: Bool) {
     self.device = device
     self.opened = opened
+    self.isStanding = isStanding
   }
 
   subscript(side: Side) -> Belief {
@@ -93,11 +96,15 @@ struct DeviceMeter {
   let isReceiver: Bool
   var radio = RadioClock()
   var connects: UInt64 = 0
+  var requests: UInt64 = 0
   var messages: UInt64 = 0
   var pauses = PauseClock()
   var availability = AvailabilityLog()
-  /// When its credential ended, while it has not recovered from that.
-  private(set) var expired: Instant?
+  /// Since when it has had no connection and a credential that has ended.
+  private(set) var outSince: Instant?
+  private(set) var expiries: UInt64 = 0
+  /// Its credential has ended and is not replaced.
+  private var isExpired = false
   private(set) var wanted = Nanoseconds.zero
   private(set) var reachable = Nanoseconds.zero
   private var wants = false
@@ -122,13 +129,17 @@ struct DeviceMeter {
     advance(to: time)
     availability.set(wants: wants, at: time)
     self.wants = wants
-    // Whoever does not want to be connected has nothing to recover.
-    if !wants { expired = nil }
+    // Whoever does not want to be connected has nothing to come back to.
+    if !wants { outSince = nil }
   }
 
-  mutating func changeLive(by change: Int, at time: Instant) {
+  /// - Returns: how long it was out, when that ends now.
+  mutating func changeLive(by change: Int, at time: Instant) -> Nanoseconds? {
     advance(to: time)
     liveLinks += change
+    if liveLinks > 0 { return comeBack(at: time) }
+    if wants, isExpired, outSince == nil { outSince = time }
+    return nil
   }
 
   mutating func settle(at time: Instant) {
@@ -137,13 +148,20 @@ struct DeviceMeter {
   }
 
   mutating func expire(at time: Instant) {
-    if wants, expired == nil { expired = time }
+    isExpired = true
+    guard wants else { return }
+    if !isSettled { expiries += 1 }
+    if liveLinks == 0, outSince == nil { outSince = time }
   }
 
-  /// - Returns: how long that took; `nil` when there was nothing to recover from.
+  /// Its credential is replaced, and both ends believe in a connection.
   mutating func recover(at time: Instant) -> Nanoseconds? {
-    guard let since = expired else { return nil }
-    expired = nil
-    return time - since
+    isExpired = false
+    return comeBack(at: time)
+  }
+
+  private mutating func comeBack(at time: Instant) -> Nanoseconds? {
+    defer { outSince = nil }
+    return outSince.map { time - $0 }
   }
 }

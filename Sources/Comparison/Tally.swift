@@ -18,8 +18,12 @@ public struct Tally: Hashable, Sendable {
   /// How long both ends believed in one whose path was alive.
   public var reachable = Nanoseconds.zero
   public var radioOn = Nanoseconds.zero
-  /// Connections opened, successfully or not.
+  /// Connections for pushes that were opened, successfully or not.
   public var connects: UInt64 = 0
+  /// Connections for one request, such as a fetch.
+  public var requests: UInt64 = 0
+  /// Credentials that ended before they were replaced, while the app wanted a connection.
+  public var expiries: UInt64 = 0
   /// Protocol messages written or received.
   public var messages: UInt64 = 0
 
@@ -28,9 +32,10 @@ public struct Tally: Hashable, Sendable {
   /// From the opening of a connection until its client believed in it: TCP and the protocol's own
   /// handshake. Round trips of TLS are not modelled.
   public var handshakes = Distribution()
-  /// Connections whose client never believed in them.
+  /// Connections for pushes whose client never believed in them.
   public var failedHandshakes: UInt64 = 0
-  /// From the end of a credential until both ends believed in a connection with a valid one.
+  /// How long a device was without a connection whose credential had ended: from the end of the
+  /// credential, or of the connection if that came later, until both ends believed in one again.
   public var recoveries = Distribution()
   public var neverRecovered: UInt64 = 0
   /// From the death of a connection (its path is gone, or the other end has ended it) until this
@@ -66,7 +71,9 @@ public struct Tally: Hashable, Sendable {
     reachable = reachable + other.reachable
     radioOn = radioOn + other.radioOn
     connects += other.connects
+    requests += other.requests
     messages += other.messages
+    expiries += other.expiries
     handshakes.merge(other.handshakes)
     failedHandshakes += other.failedHandshakes
     recoveries.merge(other.recoveries)

@@ -130,7 +130,7 @@ struct CompareCommand: AsyncParsableCommand {
       return !Interruption.happened
     }
     if let clear = progress.clear() { Terminal.writeError(clear) }
-    try report(comparison, items: items)
+    try report(comparison)
     if comparison.hasFindings { throw ExitCode(1) }
   }
 
@@ -151,7 +151,23 @@ struct CompareCommand: AsyncParsableCommand {
       + Nanoseconds(UInt64(max(0, attoseconds)) / 1_000_000_000)
   }
 
-  private func report(_ comparison: Comparison, items: [ScenarioInput.Item]) throws {
+  private func writeDifferences(
+    _ comparison: Comparison, to directory: String
+  ) throws(OutputError) -> Int {
+    var progress = TerminalProgress(
+      style: Terminal.errorStyle, goal: .count(UInt64(ComparisonFiles.rows(comparison).count)),
+      unit: "differences", started: .start)
+    let started = ContinuousClock.now
+    let files = try ComparisonFiles(comparison).write(to: directory) { done in
+      let line = progress.update(
+        at: .start + elapsed(since: started), done: UInt64(done), findings: comparison.findings)
+      if let line { Terminal.writeError(line) }
+    }
+    if let clear = progress.clear() { Terminal.writeError(clear) }
+    return files
+  }
+
+  private func report(_ comparison: Comparison) throws {
     let style = Terminal.style(noColour: noColour)
     switch format {
     case .text: Terminal.write(ComparisonText.text(comparison, style: style))
@@ -160,7 +176,7 @@ struct CompareCommand: AsyncParsableCommand {
     try CommandFailure.output { () throws(OutputError) in
       if let svg { try WholeFile.write(ComparisonChart.svg(comparison), to: svg) }
       guard let output else { return }
-      let files = try ComparisonFiles(comparison).write(to: output)
+      let files = try writeDifferences(comparison, to: output)
       if format == .text {
         Terminal.print(style.paint("→ \(files) files in \(output)", .faint))
       }

@@ -1,10 +1,10 @@
 import PushBench
 
-/// The scenarios that make the difference: a file for each machine, with what its run shows as
-/// expectation, and a page with the diagrams of all machines.
+/// For each row that differs the scenario that makes the difference: a file for each machine, with
+/// what its run shows as expectation, and a page with the diagrams of all machines.
 ///
-///     DIR/seed-3-number-87.good.scenario    the scenario with one of the machines
-///     DIR/seed-3-number-87.md               in what they differ, and who wrote what to whom
+///     DIR/client-zombie-p99.good.scenario    the scenario with one of the machines
+///     DIR/client-zombie-p99.md               who wrote what to whom, from where they differ
 struct ComparisonFiles {
   private let comparison: Comparison
   private let labels: [String]
@@ -18,16 +18,14 @@ struct ComparisonFiles {
     labels = Contestant.labels(of: comparison.results.map(\.contestant))
   }
 
+  /// - Parameter watch: called before each row that has files, with its position among them.
   /// - Returns: how many files.
-  func write(to directory: String) throws(OutputError) -> Int {
+  func write(to directory: String, watch: (_ done: Int) -> Void) throws(OutputError) -> Int {
     try WholeFile.makeFolder(directory)
-    var units: [Comparison.Unit] = []
-    for row in comparison.rows {
-      if let unit = row.showcase?.unit, !units.contains(unit) { units.append(unit) }
-    }
     var count = 0
-    for unit in units {
-      for (path, text) in files(of: unit) {
+    for (position, row) in Self.rows(comparison).enumerated() {
+      watch(position)
+      for (path, text) in files(of: row) {
         try WholeFile.write(text, to: "\(directory)/\(path)")
         count += 1
       }
@@ -35,29 +33,34 @@ struct ComparisonFiles {
     return count
   }
 
-  private func files(of unit: Comparison.Unit) -> [(path: String, text: String)] {
-    let base = base(of: unit)
-    let differences = comparison.rows.filter { $0.showcase?.unit == unit }.map { row in
-      "\(row.measure.title) (\(row.measure.part.words))"
+  static func rows(_ comparison: Comparison) -> [ComparisonRow] {
+    comparison.rows.filter { $0.differs && $0.showcase != nil }
+  }
+
+  private func files(of row: ComparisonRow) -> [(path: String, text: String)] {
+    guard let shown = comparison.shownDifference(of: row) else { return [] }
+    let base = Self.slug(row.measure.name)
+    let numbers = zip(labels, shown.tallies).map { label, tally in
+      let value = row.measure.value(tally)
+      return "\(label) \(value.map { MeasureNumber.text($0, row.measure.unit) } ?? "none")"
     }
     let sentence =
-      "Of all scenarios this one makes most difference to: "
-      + differences.joined(separator: "; ") + "."
-    let runs = comparison.results.compactMap { result in
-      comparison.scenario(of: unit, with: result.contestant).flatMap {
-        Run($0, subject: comparison.subject)
-      }
-    }
+      "\(row.measure.title) (\(row.measure.part.words)): \(numbers.joined(separator: ", ")). "
+      + "From scenario \(ComparisonText.name(of: shown.unit)), without what the difference does not take."
+    let runs = shown.scenarios.compactMap { Run($0, subject: comparison.subject) }
     let common = Self.commonStart(runs.map(\.trace))
-    var page = "# \(base)\n\n\(sentence)\n"
-    if common > 0 { page += "All runs are the same until \(runs[0].trace[common - 1].time).\n" }
+    var page = "# \(row.measure.title)\n\n\(sentence)\n"
+    if common > 0 {
+      let time = Nanoseconds(runs[0].trace[common - 1].time.nanoseconds).seconds3
+      page += "All runs are the same until \(time).\n"
+    }
     var files: [(path: String, text: String)] = []
     for (label, run) in zip(labels, runs) {
       var notes = ScenarioNotes()
       notes.header = TerminalStyle.plain.wrap(sentence)
       files.append(
         (
-          "\(base).\(slug(label)).scenario",
+          "\(base).\(Self.slug(label)).scenario",
           ScenarioScript.write(run.scenario, for: comparison.subject, notes: notes)
         ))
       page += "\n## \(label)\n\n"
@@ -77,18 +80,13 @@ struct ComparisonFiles {
     }
   }
 
-  private func base(of unit: Comparison.Unit) -> String {
-    switch unit {
-    case .healthy(let index): "healthy-day-\(index + 1)"
-    case .campaign(let seed, let number): "seed-\(seed)-number-\(number)"
-    }
-  }
-
-  private func slug(_ label: String) -> String {
+  /// `clientZombieP99` is `client-zombie-p99`.
+  private static func slug(_ name: String) -> String {
     var slug = ""
-    for character in label {
-      if character.isLetter || character.isNumber || character == "." {
-        slug.append(character)
+    for character in name {
+      if character.isUppercase, slug.last?.isLowercase == true { slug.append("-") }
+      if character.isLetter || character.isNumber {
+        slug += character.lowercased()
       } else if slug.last != "-" {
         slug.append("-")
       }

@@ -90,8 +90,8 @@ public enum ComparisonText {
   /// What nobody has is told in a line, not in a row of zeros; what nobody has wrong, too.
   private static func isShown(_ row: ComparisonRow) -> Bool {
     switch row.measure.unit {
-    case .perTenThousand, .count: !row.isZero
-    case .time, .timePerDay, .perDay, .share: !row.isEmpty
+    case .perTenThousand, .count, .perDay: !row.isZero
+    case .time, .timePerDay, .share: !row.isEmpty
     }
   }
 
@@ -105,8 +105,7 @@ public enum ComparisonText {
       cells.append(.init(MeasureNumber.text(cell, row.measure.unit)))
       if index > 0 { cells.append(.init(MeasureNumber.ratio(row, index), ink(row, index))) }
     }
-    let differs = row.cells.contains { $0.value != row.cells[0].value }
-    let unit = differs ? row.showcase?.unit : nil
+    let unit = row.differs ? row.showcase?.unit : nil
     return cells + [.init(unit.map(name) ?? "", .faint)]
   }
 

@@ -23,13 +23,15 @@ public enum MeasureNumber {
     return low == high ? whole : "\(whole) (\(low)…\(high))"
   }
 
-  /// How many times the first contestant's: `×1.31`, `=`, `∞` where that one has none; with `~` in
-  /// front when a seed shows the opposite.
+  /// How many times the first contestant's: `×1.31`, `÷5,880`, `=`, `∞` where that one has none; with
+  /// `~` in front when a seed shows the opposite.
   public static func ratio(_ row: ComparisonRow, _ index: Int) -> String {
     guard let first = row.cells[0].value, let own = row.cells[index].value else { return "" }
     if first == own { return "=" }
     let mark = row.isConsistent(index) ? "" : "~"
-    return row.ratio(index).map { "\(mark)×\(threeDigits($0))" } ?? mark + "∞"
+    guard let ratio = row.ratio(index) else { return mark + "∞" }
+    let isTiny = ratio > 0 && ratio < 0.0995
+    return mark + (isTiny ? "÷\(digits(1 / ratio))" : "×\(threeDigits(ratio))")
   }
 
   /// With all three of them: `×1.00` is not quite the same.

@@ -41,7 +41,7 @@ public struct TraceEntry: Hashable, Sendable {
     case action(Action)
     case wrote(Side)
     case arrived(Side)
-    case opening, opened(Side), openFailed(OpenFailure)
+    case opening(Port), opened(Side), openFailed(OpenFailure)
     /// The end noticed it.
     case closed(Side, CloseCause)
     /// The end did it; `true`: with RST.

@@ -27,9 +27,10 @@ import Testing
 
   @Test func `the scenarios that make a difference are written, and run shows the same`() throws {
     try withTemporaryDirectory { directory in
+      let capture = ReadingCapturesTests.root.appending(path: "captures/mqtt/offline-queue.pcap")
       let compared = try Binary.run(
-        ["compare", "mqtt", "--output", directory, "--executions", "20", "--seeds", "2"]
-          + ["--length", "1h"] + Self.pair)
+        ["compare", capture.path, "--output", directory, "--executions", "20", "--seeds", "2"]
+          + ["--length", "2h"] + Self.pair)
       #expect(compared.status == 1, "\(compared.errors)")
       #expect(compared.output.contains("dead link, client p99"))
       let names = try FileManager.default.contentsOfDirectory(atPath: directory)

@@ -122,22 +122,28 @@ import Timeline
 
   // MARK: - Made-up traces
 
-  func meter(_ entries: [(Nanoseconds, TraceEntry.What)]) -> Tally {
+  func meter(
+    _ entries: [(Nanoseconds, TraceEntry.What)], publication: UInt16 = 0,
+    _ deliveries: [DeliveryRow] = []
+  ) -> Tally {
     var scenario = Scenario(model: "toy", client: "", server: "")
     scenario.devices = [Device(name: "phone", identity: "phone")]
     var meter = RunMeter(scenario, radio: RadioModel(tail: .seconds(10)))
     for (time, what) in entries {
       meter.take(
-        TraceEntry(time: .start + time, device: Self.phone, link: Self.link, what: what))
+        TraceEntry(
+          time: .start + time, device: Self.phone, link: Self.link, what: what,
+          publication: publication))
     }
     var ledger = Ledger()
     ledger.calmReached = true
+    ledger.deliveries = deliveries
     return meter.finished(at: .start + .hours(2), ledger: ledger)
   }
 
   @Test func `time in which a program stands still is not held against it`() {
     let tally = meter([
-      (.zero, .action(.connect)), (.zero, .opening), (.seconds(1), .believes(.server, true)),
+      (.zero, .action(.connect)), (.zero, .opening(.push)), (.seconds(1), .believes(.server, true)),
       (.seconds(2), .believes(.client, true)), (.seconds(100), .pathLost),
       (.seconds(110), .paused(.client)), (.seconds(150), .resumed(.client)),
       (.seconds(170), .believes(.client, false)), (.seconds(400), .believes(.server, false)),
@@ -151,7 +157,7 @@ import Timeline
 
   @Test func `the end that ends a connection is not deceived by it, the other one is`() {
     let tally = meter([
-      (.zero, .action(.connect)), (.zero, .opening), (.seconds(1), .believes(.server, true)),
+      (.zero, .action(.connect)), (.zero, .opening(.push)), (.seconds(1), .believes(.server, true)),
       (.seconds(2), .believes(.client, true)), (.seconds(50), .believes(.server, false)),
       (.seconds(60), .believes(.client, false)), (.hours(1), .calm),
     ])
@@ -161,19 +167,19 @@ import Timeline
 
   @Test func `an ordinary end is no zombie, and a belief that outlives the calm is for ever`() {
     let tally = meter([
-      (.zero, .action(.connect)), (.zero, .opening), (.seconds(1), .believes(.server, true)),
+      (.zero, .action(.connect)), (.zero, .opening(.push)), (.seconds(1), .believes(.server, true)),
       (.seconds(2), .believes(.client, true)), (.seconds(50), .believes(.client, false)),
       (.seconds(50) + .milliseconds(260), .believes(.server, false)), (.hours(1), .calm),
     ])
     #expect(tally.serverZombies.count == 0 && tally.serverNeverNoticed == 0)
     let never = meter([
-      (.zero, .action(.connect)), (.zero, .opening), (.seconds(1), .believes(.server, true)),
+      (.zero, .action(.connect)), (.zero, .opening(.push)), (.seconds(1), .believes(.server, true)),
       (.seconds(2), .believes(.client, true)), (.seconds(50), .pathLost), (.hours(1), .calm),
     ])
     #expect(never.clientNeverNoticed == 1 && never.serverNeverNoticed == 1)
     // What begins in the calm may still be noticed when nobody looks any more.
     let late = meter([
-      (.zero, .action(.connect)), (.zero, .opening), (.seconds(1), .believes(.server, true)),
+      (.zero, .action(.connect)), (.zero, .opening(.push)), (.seconds(1), .believes(.server, true)),
       (.seconds(2), .believes(.client, true)), (.hours(1), .calm),
       (.hours(1) + .seconds(1), .pathLost),
     ])
@@ -197,13 +203,85 @@ import Timeline
     #expect(unwanted.neverRecovered == 0 && unwanted.recoveries.count == 0)
   }
 
+  @Test func `a device is out when its connection is, not when its credential ends`() {
+    let connected: [(Nanoseconds, TraceEntry.What)] = [
+      (.zero, .action(.connect)), (.zero, .opening(.push)), (.seconds(1), .believes(.server, true)),
+      (.seconds(2), .believes(.client, true)), (.seconds(10), .credentialExpired),
+    ]
+    let unharmed = meter(connected + [(.seconds(90), .backAfterExpiry), (.hours(1), .calm)])
+    #expect(unharmed.expiries == 1 && unharmed.recoveries.count == 0)
+    let out = meter(
+      connected + [
+        (.seconds(40), .believes(.server, false)), (.seconds(41), .believes(.client, false)),
+        (.seconds(47), .believes(.server, true)), (.seconds(48), .believes(.client, true)),
+        (.seconds(48), .backAfterExpiry), (.hours(1), .calm),
+      ])
+    // On the same link, for brevity: it has been dead since 40 s.
+    #expect(out.recoveries.percentile(50) == .seconds(8))
+  }
+
   @Test func `a connection that its client never believed in has failed`() {
     let tally = meter([
-      (.zero, .action(.connect)), (.zero, .opening), (.seconds(1), .openingAgain),
+      (.zero, .action(.connect)), (.zero, .opening(.push)), (.seconds(1), .openingAgain),
       (.seconds(3), .openingAgain), (.seconds(7), .openFailed(.timedOut)), (.hours(1), .calm),
     ])
     #expect(tally.failedHandshakes == 1 && tally.handshakes.count == 0 && tally.connects == 1)
     // SYNs at 0, 1 and 3 s: one time from 0 to 13 s. That nothing came is no reception.
     #expect(tally.radioOn == .seconds(13))
+  }
+
+  @Test func `a connection for one request is no connect, and fails nobody`() {
+    let tally = meter([
+      (.zero, .action(.connect)), (.seconds(20), .opening(Port(8))),
+      (.seconds(21), .opened(.client)), (.seconds(25), .closing(.client, reset: false)),
+      (.hours(1), .calm),
+    ])
+    #expect(tally.connects == 0 && tally.requests == 1 && tally.failedHandshakes == 0)
+    // From 20 to 35 s.
+    #expect(tally.radioOn == .seconds(15))
+  }
+
+  // MARK: - Layers
+
+  @Test func `a delivery stays in the first layer that it did not leave`() {
+    let steps: [(DeliveryFacts, String?)] = [
+      ([], "accepted"), (.sent, "sent"), (.transportAcknowledged, "transportAcknowledged"),
+      (.received, "received"), (.acknowledged, "acknowledged"), (.handedOver, "settling"),
+      (.settled, nil),
+    ]
+    var facts: DeliveryFacts = [.accepted, .owed]
+    for (fact, layer) in steps {
+      facts.formUnion(fact)
+      #expect(Self.layer(facts) == layer)
+    }
+    #expect(Self.layer([.sent, .received, .handedOver]) == "handedOver")
+    // What is only announced is over when the app is done with it.
+    #expect(Self.layer(facts.union(.promisesApplication)) == "woken")
+    #expect(Self.layer(facts.union([.promisesApplication, .applied])) == nil)
+  }
+
+  private static func layer(_ facts: DeliveryFacts) -> String? {
+    var row = DeliveryRow(
+      publication: 1, sender: .server, receiver: phone, quality: 1, at: .start)
+    row.facts = facts
+    return DeliveryLayer.all.first { $0.holds(row) }?.name
+  }
+
+  @Test func `a change that is announced is synchronised when the app has fetched it`() {
+    var row = DeliveryRow(
+      publication: 3, sender: .server, receiver: Self.phone, quality: 1,
+      at: .start + .seconds(10))
+    row.facts = [.accepted, .owed, .promisesApplication, .sent, .superseded]
+    let entries: [(Nanoseconds, TraceEntry.What)] = [
+      (.zero, .action(.connect)), (.seconds(11), .handedOver), (.seconds(14), .applied),
+      (.hours(1), .calm),
+    ]
+    // Superseded is the announcement, not the change.
+    let without = meter(Array(entries.dropLast(2)) + [(.hours(1), .calm)], publication: 3, [row])
+    #expect(without.neverSynced == 1 && without.stayed.reduce(0, +) == 1)
+    row.facts.insert(.applied)
+    let with = meter(entries, publication: 3, [row])
+    #expect(with.syncs.percentile(50) == .seconds(4) && with.neverSynced == 0)
+    #expect(with.stayed.reduce(0, +) == 0 && with.deliveries == 1)
   }
 }

@@ -42,7 +42,7 @@ extension World {
       record.ledger.devices[device.device].connects &+= 1
       countConnect(of: device.device)
     }
-    if tracing { note(.opening, device: device, link: link) }
+    if tracing { note(.opening(port), device: device, link: link) }
     queue.push(
       Event(.connect(attempt: 0), device: device, link: link, departed: now), at: now + oneWay)
   }
