@@ -121,7 +121,8 @@ public enum ComparisonText {
 
   private static func absences(_ rows: [ComparisonRow]) -> [String] {
     func titles(_ isWanted: (ComparisonRow) -> Bool) -> String {
-      rows.filter(isWanted).map(\.measure.title).joined(separator: ", ")
+      rows.filter { !$0.measure.part.isHealthy && isWanted($0) }.map(\.measure.title)
+        .joined(separator: ", ")
     }
     let unmeasured = titles { !isShown($0) && $0.isEmpty }
     let never = titles { !isShown($0) && !$0.isEmpty }
