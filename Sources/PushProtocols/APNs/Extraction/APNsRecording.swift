@@ -128,9 +128,9 @@ final class APNsRecording {
     framers[direction] = nil
     do {
       try framer.read(bytes, at: offset) { decoded, _ in
-        if decoded.isUnreadable {
+        if decoded.isUnreadable, !decoded.violations.isEmpty {
           trouble.append((moment, "a frame can't be read, so nothing after it is replayed"))
-        } else {
+        } else if !decoded.isUnreadable {
           keep(decoded.frame, direction, at: moment)
         }
       }

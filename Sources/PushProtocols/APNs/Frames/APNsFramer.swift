@@ -65,6 +65,12 @@ public struct APNsFramer: Sendable {
   /// Bytes of the frame that is not complete.
   public var pendingBytes: Int { pending.count }
 
+  /// Bytes are missing where nobody can find the next frame again.
+  var isOutOfStep: Bool {
+    guard case .packed = reader else { return false }
+    return !isSynchronised
+  }
+
   /// Nothing more can be read: without the bytes before, nobody knows the tables.
   var isLost: Bool {
     guard case .packed(let decoder) = reader else { return false }

@@ -124,7 +124,8 @@ final class APNsConversation {
       report(error, direction, at: moment)
     }
     framers[direction] = framer
-    if framer.isLost, !isUnreadable[direction] {
+    // Without the tables frames can still be counted; without their borders nothing can.
+    if framer.isOutOfStep, !isUnreadable[direction] {
       isUnreadable[direction] = true
       doubt("what came \(sender(direction)) can't be read without what came before", at: moment)
     }

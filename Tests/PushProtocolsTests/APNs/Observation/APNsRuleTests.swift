@@ -261,6 +261,10 @@ import Testing
     wire.keepAlive("a")
     #expect(wire.rules == ["apns-pack-tables"])
     #expect(wire.observation.sessions[0].evidenceMissing.contains("tables"))
+    // Frames behind it are counted still, however they are cut into segments.
+    #expect(
+      wire.observation.sessions[0].messages.contains(
+        MessageCount("KeepAliveResponse", toServer: 0, toClient: 1)))
   }
 
   @Test func `a frame that came twice shifts what later ones mean`() {
