@@ -250,7 +250,10 @@ extension World {
   @inlinable
   mutating func noteExpiry(of device: NodeID) {
     let index = device.device
-    guard devices[index].credentialExpires <= trueWall() else { return }
+    // One that was taken back meanwhile has been noted: it does not end a second time.
+    guard devices[index].credentialExpires <= trueWall(),
+      record.ledger.devices[index].backAfterExpiry
+    else { return }
     record.ledger.devices[index].expiries &+= 1
     record.ledger.devices[index].backAfterExpiry = false
     devices[index].expiredAt = now

@@ -125,7 +125,8 @@ import Timeline
   @Test func `what is not acknowledged comes again on the next connection`() throws {
     let bench = try bench()
     var scenario = scenario("push:a")
-    scenario.steps.append(submit(1, at: 5))
+    // Something is still to come, so the calm that heals everything has not begun.
+    scenario.steps += [submit(1, at: 5), Step(.start + .seconds(10), provider, .connect)]
     let kind = APNsMessageKind.notification.rawValue
     scenario.faults = [
       Fault(.cut, node: phone, .message(sender: .server, kind: kind, ordinal: 1))
@@ -195,7 +196,8 @@ import Timeline
   @Test(arguments: [("apns.device@ios-26.4.0", true), ("apns.device@ios-26.4.1", false)])
   func `a half-open connection deceives 26.4.0`(client: String, isZombie: Bool) throws {
     let bench = try bench(client: client)
-    var scenario = scenario("push:a")
+    var scenario = scenario("push:a", [Parameter("keep-alive", 60_000_000_000)])
+    scenario.serverParameters = [Parameter("presumed-interval", 60_000_000_000)]
     scenario.steps.append(submit(1, at: 5))
     scenario.faults = [Fault(.halfOpen, node: phone, .at(.start + .seconds(10)))]
     let found = findings(bench, scenario)
