@@ -62,6 +62,10 @@ enum APNsStandardScenarios {
     made.submit(8500, server, topic: 1, quality: 1, expiry: .seconds(2))
     made.at(12_000, phone, .connect)
     made.submit(14_000, server, topic: 1, quality: 1)
+    // Away again, until everybody comes back.
+    made.at(15_000, phone, .disconnect)
+    made.submit(16_000, server, topic: 0, quality: 1)
+    made.submit(25_000, server, topic: 1, quality: 1)
     return made.build()
   }()
 
@@ -176,6 +180,7 @@ enum APNsStandardScenarios {
     made.at(4000, phone, .disconnect)
     made.at(6000, phone, .connect)
     made.submit(9000, server, topic: 0, quality: 1)
+    made.at(12_000, phone, .disconnect)
     return made.build()
   }()
 
