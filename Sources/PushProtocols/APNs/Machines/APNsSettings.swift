@@ -60,6 +60,8 @@ struct APNsDeviceSettings: Sendable, BitwiseCopyable {
     for parameter in device.parameters { take(parameter.name, parameter.value) }
     keepAliveMaximum = keepAliveGrowth == 0 ? keepAlive : max(keepAlive, keepAliveMaximum)
     backOffMaximum = max(backOffMinimum, backOffMaximum)
+    // A provider signs its tokens itself.
+    if isProvider { credentialLifetime = .forever }
   }
 
   // Lengths first: most names are told apart without comparing strings, and a search reads settings

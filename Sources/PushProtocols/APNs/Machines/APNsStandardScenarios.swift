@@ -133,10 +133,10 @@ enum APNsStandardScenarios {
 
   static let tokens: Scenario = {
     var made = scenario(
-      "an identity token that ends every ten minutes",
+      "an identity token that ends every two minutes",
       topics: ["push:com.example.chat", "sync:Photos"])
     let token = [
-      Parameter("credential-lifetime", seconds(600)), Parameter("refresh-before", seconds(60)),
+      Parameter("credential-lifetime", seconds(120)), Parameter("refresh-before", seconds(30)),
     ]
     let phone = made.device("phone", token)
     let server = made.device("provider", [provider])
@@ -144,8 +144,8 @@ enum APNsStandardScenarios {
     made.at(0, phone, .subscribe(topic: 1, quality: 1))
     made.at(0, server, .connect)
     made.submit(5000, server, topic: 0, quality: 1)
-    made.submit(539_990, server, topic: 1, quality: 1)
-    made.submit(601_000, server, topic: 0, quality: 1)
+    made.submit(89_990, server, topic: 1, quality: 1)
+    made.submit(121_000, server, topic: 0, quality: 1)
     return made.build()
   }()
 

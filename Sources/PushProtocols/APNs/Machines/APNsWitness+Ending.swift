@@ -44,7 +44,10 @@ extension APNsWitness {
     let facts = ledger.deliveries[row].facts
     if notes[row].isClaimed, ledger.calmReached { ledger.deliveries[row].facts.insert(.countedDone) }
     guard !facts.contains(.acknowledged) else { return }
-    if notes[row].deadline <= now { ledger.deliveries[row].facts.insert(.expired) }
+    // On a good network the first half of the calm is enough for whoever wants to be there: what
+    // ends later has been waited for in vain.
+    let end = ledger.calmReached ? max(Instant.start, now - calm / 2) : now
+    if notes[row].deadline <= end { ledger.deliveries[row].facts.insert(.expired) }
     if notes[row].wasStored, hasNewer(row, ledger) {
       ledger.deliveries[row].facts.insert(.superseded)
     }

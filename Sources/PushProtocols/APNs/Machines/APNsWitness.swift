@@ -94,6 +94,7 @@ public struct APNsWitness: Witness {
   static let fetchBudget: UInt16 = 90
 
   var server = APNsServerSettings()
+  var calm = Nanoseconds.zero
   var settings: [APNsDeviceSettings] = []
   var identities: [UInt16] = []
   var isShared: [Bool] = []
@@ -119,6 +120,7 @@ public struct APNsWitness: Witness {
 
   public mutating func configure(scenario: Scenario) {
     server = APNsServerSettings(scenario)
+    calm = APNsModel.calm(for: scenario)
     kinds.removeAll(keepingCapacity: true)
     for topic in scenario.topics { kinds.append(APNsTopicKind(topic)) }
     settings.removeAll(keepingCapacity: true)
