@@ -145,5 +145,12 @@ public enum ExtractionCatalog {
         $0.rawValue > APNsMessageKind.setState.rawValue
       }
       .map(\.rawValue)),
+    ExtractedProtocol(
+      name: APNsProviderObserver.name, makeExtractor: { _ in APNsProviderScenarioExtractor() },
+      comparableText: { APNsProviderComparableText.of($0) },
+      applicationKinds: [APNsProviderMessage.Kind.request.rawValue],
+      timedKinds: [
+        APNsProviderMessage.Kind.ping.rawValue, APNsProviderMessage.Kind.pong.rawValue,
+      ]),
   ]
 }

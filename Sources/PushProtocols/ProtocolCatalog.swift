@@ -2,7 +2,7 @@ public import Simulation
 
 /// The protocols that PushBench knows.
 public enum ProtocolCatalog {
-  public static let all: [ProtocolUnderTest] = [mqtt, apns]
+  public static let all: [ProtocolUnderTest] = [mqtt, apns, apnsProvider]
 
   public static let mqtt = ProtocolUnderTest(
     MQTTModel.self, machines: MQTTSpecimens.machineNames, standardClient: "mqtt.client@good",
@@ -15,6 +15,12 @@ public enum ProtocolCatalog {
     standardServer: "apns.server@good",
     standardScenarios: APNsStandardScenarios.all,
     makeBench: { APNsSpecimens.makeBench(client: $0, server: $1) })
+
+  public static let apnsProvider = ProtocolUnderTest(
+    APNsProviderModel.self, machines: APNsProviderSpecimens.machineNames,
+    standardClient: "apns-provider.client@good", standardServer: "apns-provider.front@good",
+    standardScenarios: APNsProviderStandardScenarios.all,
+    makeBench: { APNsProviderSpecimens.makeBench(client: $0, server: $1) })
 
   /// The protocol of that name, as scenario files write it.
   public static func named(_ name: String) -> ProtocolUnderTest? {

@@ -137,6 +137,24 @@ import Wire
     }
   }
 
+  @Test func `two pushes that say the same at a time are two`() {
+    let wire = ProviderWire()
+    wire.open("a")
+    wire.ask("a", 1)
+    for stream in [3, 5] as [UInt32] {
+      let body = [UInt8](repeating: 1, count: 20)
+      let fields = ProviderWire.block([
+        (":path", "/3/device/0123456789abcdef"), ("apns-topic", "com.example"),
+      ])
+      wire.client(
+        "a",
+        ProviderWire.frame(1, 4, stream, fields) + ProviderWire.frame(0, 1, stream, body))
+    }
+    for stream in [1, 3, 5] as [UInt32] { wire.answer("a", stream, 200) }
+    #expect(wire.states == [.accepted, .accepted, .accepted])
+    #expect(wire.findings == [])
+  }
+
   @Test(arguments: [(UInt32(7), DeliveryState.lost), (2, .ghost)])
   func `a reset is an end`(_ code: UInt32, _ state: DeliveryState) {
     let wire = ProviderWire()

@@ -9,6 +9,7 @@ extension APNsProviderConversation: HTTP2Listener {
 
   func receive(_ event: HTTP2Event, _ place: HTTP2Place) {
     let moment = place.moment
+    observer.onlooker?(record.id, event, place)
     switch (event, place.direction) {
     case (.headers(let stream, let fields, let ends), .toServer):
       receiveRequest(stream, fields, place)

@@ -18,6 +18,8 @@ public final class APNsProviderObserver: CaptureObserver {
   private static let warningLimit = 200
 
   let numbers: RecordNumbers
+  /// Shown what crosses the wire, for whoever makes a scenario of it.
+  var onlooker: ((SessionID, HTTP2Event, HTTP2Place) -> Void)?
   private var conversations = ConnectionTable<APNsProviderConversation>()
   private(set) var closed: [APNsProviderConversation] = []
   var violations = MQTTViolationLog()
@@ -109,12 +111,19 @@ public final class APNsProviderObserver: CaptureObserver {
       request.session, conversation.record.began.time, (request.sent ?? request.began).time
     )
     let push: APNsPush
-    if let key = request.key, let known = unresolved[key], known.subscriber == subscriber {
+    if let key = request.key, let known = unresolved[key], known.subscriber == subscriber,
+      // Without an apns-id two that are open at a time are two pushes that say the same.
+      !request.id.isEmpty || known.last.outcome != .waiting
+    {
       push = known
       conversation.record.redelivered &+= 1
     } else {
       push = APNsPush(numbers.nextDelivery(), subscriber: subscriber)
-      if let key = request.key { unresolved[key] = push } else { nameless[push.id] = push }
+      if let key = request.key, unresolved[key] == nil {
+        unresolved[key] = push
+      } else {
+        nameless[push.id] = push
+      }
       if tallies[subscriber] == nil {
         tallies[subscriber] = DeliveryTally(subscriber: subscriber)
         subscribers.append(subscriber)
@@ -225,6 +234,9 @@ public final class APNsProviderObserver: CaptureObserver {
     guard let latest = latest[subscriber] else { return false }
     return latest.session != session && latest.began >= moment.time
   }
+
+  /// All of them, in order, when every one was to be kept.
+  var pushes: [APNsPush] { kept.sorted { $0.id < $1.id } }
 
   // MARK: The end
 
