@@ -162,7 +162,7 @@ let package = Package(
       "ReplayTests",
       [
         "Timeline", "Wire", "Custody", "Simulation", "PushProtocols", "Inspection", "Oracles",
-        "Replay", "Reporting", "TLS", "Unwrapping", "TLS", "Unwrapping",
+        "Replay", "Reporting", "TLS", "Unwrapping",
       ]),
     tests("TLSTests", ["TLS", "Capture", "Timeline", "Wire", crypto, cryptoExtras]),
     tests("CaptureTests", ["Capture", "Timeline", "Wire"]),

@@ -72,7 +72,6 @@ extension APNsWitness {
       ledger.deliveries[row].markAccepted(at: now)
       if kind != .push { ledger.deliveries[row].facts.insert(.promisesApplication) }
       notes[row].pushIsOwed = isCurrent
-      notes[row].acceptedAt = now
       notes[row].wasStored = !isOnline(device, topic: entry.topic)
       if kind == .push, entry.expiry != .forever { notes[row].deadline = now + entry.expiry }
     }
@@ -84,7 +83,8 @@ extension APNsWitness {
     for device in settings.indices {
       let row = Int(rows[slot &* settings.count &+ device])
       guard row >= 0 else { continue }
-      notes[row].acceptedAt = now
+      acceptances &+= 1
+      notes[row].lastPlace = acceptances
       if !isOnline(device, topic: publications[slot].topic) { notes[row].wasStored = true }
       if notes[row].deadline != .never {
         notes[row].deadline = now + publications[slot].expiry

@@ -67,7 +67,7 @@ extension APNsWitness {
       let candidate = ledger.deliveries[other]
       if candidate.receiver == this.receiver,
         !candidate.facts.isDisjoint(with: [.accepted, .sent]),
-        (notes[other].acceptedAt, other) > (notes[row].acceptedAt, row)
+        notes[other].lastPlace > notes[row].firstPlace
       {
         return true
       }

@@ -58,9 +58,10 @@ public struct APNsWitness: Witness {
     var pushIsOwed = false
     /// The sender's books say that it is done.
     var isClaimed = false
-    /// When the server last took responsibility: a push that is sent again is newer than what came
-    /// in between.
-    var acceptedAt = Instant.start
+    /// The place among all acceptances of the run when the server first and last took
+    /// responsibility: a push that is sent again is older and newer than what came in between.
+    var firstPlace: UInt32 = 0
+    var lastPlace: UInt32 = 0
   }
 
   /// A notification on a connection.
@@ -109,6 +110,7 @@ public struct APNsWitness: Witness {
   var rows: [Int32] = []
   var notes: [RowNote] = []
   var flights: [Flight] = []
+  var acceptances: UInt32 = 0
 
   public init() {
     links.reserveCapacity(64)
@@ -143,6 +145,7 @@ public struct APNsWitness: Witness {
     rows.removeAll(keepingCapacity: true)
     notes.removeAll(keepingCapacity: true)
     flights.removeAll(keepingCapacity: true)
+    acceptances = 0
     devices.removeAll(keepingCapacity: true)
     registrations.removeAll(keepingCapacity: true)
     for _ in settings {
@@ -249,7 +252,9 @@ public struct APNsWitness: Witness {
     if isShared[device] { row.facts.formUnion([.released, .repeatAllowed]) }
     rows[place] = Int32(truncatingIfNeeded: ledger.deliveries.count)
     ledger.deliveries.append(row)
-    notes.append(RowNote(topic: publication.topic, acceptedAt: now))
+    acceptances &+= 1
+    notes.append(
+      RowNote(topic: publication.topic, firstPlace: acceptances, lastPlace: acceptances))
     return ledger.deliveries.count &- 1
   }
 
