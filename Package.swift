@@ -65,6 +65,8 @@ let package = Package(
     layer("Custody", ["Timeline"]),
     // One instruction of the processor.
     .systemLibrary(name: "CPrefetch"),
+    // How the C library allocates.
+    .systemLibrary(name: "CMalloc"),
     // Packets to connections.
     .systemLibrary(
       name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -119,7 +121,7 @@ let package = Package(
         "Comparison", "Reporting",
       ]),
     .executableTarget(
-      name: "PushBenchCommand", dependencies: ["PushBench", argumentParser],
+      name: "PushBenchCommand", dependencies: ["CMalloc", "PushBench", argumentParser],
       swiftSettings: strict),
     .executableTarget(
       name: "CaptureSpeed",

@@ -41,13 +41,50 @@ struct CaptureRun: ~Copyable {
 
   /// Takes all packets of the only file.
   mutating func readAll(_ container: inout PacketContainer) {
-    while readOne(&container, file: 0) {
-      if let bytes = unsafe container.upcoming(PlainFrame.opening),
-        let key = unsafe PlainFrame.key(bytes.bytes)
-      {
-        reassembler.foresee(key)
+    var record = PacketRecord()
+    var isSimple = false
+    while find(&record, &container, file: 0) {
+      if !isSimple || !takesPlain(record) {
+        take(record, &container, file: 0)
+        isSimple = mayBeSimple(container)
       }
+      // Twice, until it is as far ahead as it may be.
+      if foresee(&container) { _ = foresee(&container) }
     }
+  }
+
+  /// Nothing is wanted of a packet but what is in it, and all of them are Ethernet.
+  private func mayBeSimple(_ container: borrowing PacketContainer) -> Bool {
+    guard onlooker == nil, filterText == nil, container.hasOneInterface, summary.files.count == 1,
+      case .ethernet? = firstLayers[0].first ?? nil
+    else { return false }
+    return true
+  }
+
+  /// What `take` does, for a packet that is as nearly all are; `false`, and nothing has happened,
+  /// for any other.
+  @inline(__always)
+  private mutating func takesPlain(_ record: borrowing PacketRecord) -> Bool {
+    let bytes = unsafe record.bytes.bytes
+    guard let (segment, payload) = PlainFrame.decode(bytes) else { return false }
+    moment.time = record.time
+    moment.frame &+= 1
+    summary.count(length: bytes.byteCount, at: record.time)
+    decoder.countPlain()
+    reassembler.receive(
+      segment, bytes.extracting(payload..<payload + segment.wireLength), at: moment, &books)
+    return true
+  }
+
+  /// Whether there was a packet to look ahead to.
+  @inline(__always)
+  private mutating func foresee(_ container: inout PacketContainer) -> Bool {
+    guard
+      let bytes = unsafe container.upcoming(
+        PlainFrame.opening, distance: TCPReassembler.foresight)
+    else { return false }
+    if let key = unsafe PlainFrame.key(bytes.bytes) { reassembler.foresee(key) }
+    return true
   }
 
   /// Finds the next packet of a file and takes it; `false` at the end.
@@ -59,26 +96,34 @@ struct CaptureRun: ~Copyable {
   }
 
   /// Goes on to the next packet of a file, past what is damaged; `false` at the end.
+  @inline(__always)
   mutating func find(
     _ record: inout PacketRecord, _ container: inout PacketContainer, file: Int
   ) -> Bool {
     while true {
-      switch container.next(&record) {
-      case .packet: return true
-      case .end:
-        // Blocks behind the last packet.
-        if let found = container.takeFindings() { note(found) }
-        noteExpansion(container, file: file)
-        return false
-      case .damage(let damage):
-        books.warnings.file = summary.files[file]
-        books.warnings.add(
-          damage.kind, frame: moment.frame &+ 1, offset: damage.offset, damage.text)
-        if damage.isLast {
-          noteExpansion(container, file: file)
-          return false
-        }
-      }
+      let step = container.next(&record)
+      if case .packet = step { return true }
+      if note(step, &container, file: file) { return false }
+    }
+  }
+
+  /// Whether nothing follows.
+  private mutating func note(
+    _ step: ContainerStep, _ container: inout PacketContainer, file: Int
+  ) -> Bool {
+    switch step {
+    case .packet: return false
+    case .end:
+      // Blocks behind the last packet.
+      if let found = container.takeFindings() { note(found) }
+      noteExpansion(container, file: file)
+      return true
+    case .damage(let damage):
+      books.warnings.file = summary.files[file]
+      books.warnings.add(
+        damage.kind, frame: moment.frame &+ 1, offset: damage.offset, damage.text)
+      if damage.isLast { noteExpansion(container, file: file) }
+      return damage.isLast
     }
   }
 
@@ -188,6 +233,7 @@ struct CaptureRun: ~Copyable {
 }
 
 extension CaptureSummary {
+  @inline(__always)
   mutating func count(length: Int, at time: Instant) {
     packets += 1
     bytes += UInt64(length)

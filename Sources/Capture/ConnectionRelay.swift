@@ -64,20 +64,20 @@ public final class ConnectionRelay: ConnectionSink {
   }
 
   private func renewBatch(for count: Int) {
-    batch = ring.exchange(batch)
+    batch = ring.exchange(batch, isUrgent: false)
     batch.makeRoom(for: count)
   }
 
   /// Comes back when the sink has been told all of it.
   public func drain() {
-    batch = ring.exchange(batch)
+    batch = ring.exchange(batch, isUrgent: true)
     ring.awaitIdleness()
   }
 
   /// The same, and the second thread ends. Nothing may be told afterwards.
   public func finish() {
     batch.isLast = true
-    batch = ring.exchange(batch)
+    batch = ring.exchange(batch, isUrgent: true)
     pthread_join(thread, nil)
   }
 }
@@ -95,11 +95,14 @@ private func relay(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPoint
   }
 }
 
-/// A few batches that go around between the two threads.
+/// Batches that go around between the two threads.
 ///
-/// The writer has the batch at `filled`, the reader that at `told`; all between are full.
+/// The writer has the batch at `filled`, the reader that at `told`; all between are full. To fall
+/// asleep and to be woken costs as much as many packets, so whoever has to wait waits until there
+/// is half a ring to do.
 @safe private final class RelayRing {
-  static let size = 8
+  static let size = 16
+  private static let worthWaking = size / 2
 
   let sink: any ConnectionSink
   private let batches: [RelayBatch] = (0..<size).map { _ in RelayBatch() }
@@ -107,6 +110,10 @@ private func relay(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPoint
   private let change: UnsafeMutablePointer<pthread_cond_t> = .allocate(capacity: 1)
   private var filled = 0
   private var told = 0
+  private var isWriterAsleep = false
+  private var isReaderAsleep = false
+  /// The reader is not to wait for more.
+  private var isUrgent = false
 
   init(_ sink: any ConnectionSink) {
     self.sink = sink
@@ -124,11 +131,20 @@ private func relay(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPoint
   var first: RelayBatch { batches[0] }
 
   /// Gives a filled batch away and gets an empty one, as soon as there is one.
-  func exchange(_ batch: RelayBatch) -> RelayBatch {
+  ///
+  /// - Parameter isUrgent: for a while nothing may come after it.
+  func exchange(_ batch: RelayBatch, isUrgent: Bool) -> RelayBatch {
     unsafe pthread_mutex_lock(lock)
     filled += 1
-    unsafe pthread_cond_broadcast(change)
-    while filled - told >= Self.size { unsafe pthread_cond_wait(change, lock) }
+    self.isUrgent = isUrgent
+    if isReaderAsleep, isUrgent || filled - told >= Self.worthWaking {
+      unsafe pthread_cond_broadcast(change)
+    }
+    if filled - told >= Self.size {
+      isWriterAsleep = true
+      while filled - told > Self.worthWaking { unsafe pthread_cond_wait(change, lock) }
+      isWriterAsleep = false
+    }
     let next = batches[filled % Self.size]
     unsafe pthread_mutex_unlock(lock)
     return next
@@ -137,7 +153,13 @@ private func relay(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPoint
   /// The next filled batch.
   func next() -> RelayBatch {
     unsafe pthread_mutex_lock(lock)
-    while told == filled { unsafe pthread_cond_wait(change, lock) }
+    if told == filled {
+      isReaderAsleep = true
+      while filled - told < (isUrgent ? 1 : Self.worthWaking) {
+        unsafe pthread_cond_wait(change, lock)
+      }
+      isReaderAsleep = false
+    }
     let batch = batches[told % Self.size]
     unsafe pthread_mutex_unlock(lock)
     return batch
@@ -147,13 +169,17 @@ private func relay(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPoint
   func release() {
     unsafe pthread_mutex_lock(lock)
     told += 1
-    unsafe pthread_cond_broadcast(change)
+    if isWriterAsleep, filled - told <= (isUrgent ? 0 : Self.worthWaking) {
+      unsafe pthread_cond_broadcast(change)
+    }
     unsafe pthread_mutex_unlock(lock)
   }
 
   func awaitIdleness() {
     unsafe pthread_mutex_lock(lock)
+    isWriterAsleep = true
     while told < filled { unsafe pthread_cond_wait(change, lock) }
+    isWriterAsleep = false
     unsafe pthread_mutex_unlock(lock)
   }
 }

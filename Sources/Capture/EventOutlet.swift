@@ -19,15 +19,6 @@ struct EventOutlet {
       at: moment)
   }
 
-  @inline(__always)
-  func send(_ segment: PlainSegment, _ payload: RawSpan, at moment: Moment) {
-    unsafe payload.withUnsafeBytes { borrowed in
-      if unsafe sink.takes(segment, of: connection, bytes: borrowed, at: moment) { return }
-      unsafe sink.receive(
-        eventsOf: segment, of: connection, description, bytes: borrowed, at: moment)
-    }
-  }
-
   func send(_ bytes: RawSpan, _ direction: Direction, offset: Int64, at moment: Moment) {
     unsafe bytes.withUnsafeBytes { borrowed in
       unsafe sink.receive(

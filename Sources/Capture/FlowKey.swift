@@ -28,7 +28,16 @@ struct FlowKey: Equatable, BitwiseCopyable {
     return (key, fromFirst)
   }
 
+  @inline(__always)
+  static func == (a: Self, b: Self) -> Bool {
+    a.first.low == b.first.low && a.second.low == b.second.low && a.firstPort == b.firstPort
+      && a.secondPort == b.secondPort && a.first.high == b.first.high
+      && a.second.high == b.second.high && a.first.isIPv6 == b.first.isIPv6
+      && a.second.isIPv6 == b.second.isIPv6
+  }
+
   /// Seeded, so that nobody can write a capture whose connections all share one slot.
+  @inline(__always)
   func hash(seed: UInt64) -> UInt64 {
     let ports = UInt64(firstPort) << 17 | UInt64(secondPort) << 1 | (first.isIPv6 ? 1 : 0)
     var state = Self.mixed(first.low ^ seed, second.low ^ 0x9E37_79B9_7F4A_7C15)
@@ -36,6 +45,7 @@ struct FlowKey: Equatable, BitwiseCopyable {
     return Self.mixed(state ^ ports, seed | 1)
   }
 
+  @inline(__always)
   private static func mixed(_ a: UInt64, _ b: UInt64) -> UInt64 {
     let product = a.multipliedFullWidth(by: b)
     return product.high ^ product.low
@@ -67,9 +77,11 @@ struct FlowTable {
   }
 
   /// What the other functions want to know of a key.
+  @inline(__always)
   func hash(_ key: FlowKey) -> UInt32 { UInt32(truncatingIfNeeded: key.hash(seed: seed)) }
 
   /// Begins to fetch from memory what `slot` will ask for.
+  @inline(__always)
   func foresee(_ hash: UInt32) {
     unsafe entries.withUnsafeBufferPointer {
       unsafe prefetch_line($0.baseAddress! + (Int(hash) & mask))

@@ -16,6 +16,10 @@ struct PacketDecoder {
   /// The packets that the last reassembled one came in; taken by who wants to know.
   var framesOfFragments: [UInt32] = []
 
+  /// A packet needed no decoding.
+  @inline(__always)
+  mutating func countPlain() { tcpPackets += 1 }
+
   mutating func decode(
     _ bytes: RawSpan, wireLength: Int, from first: Layer, at moment: Moment,
     _ reassembler: inout TCPReassembler, _ books: inout Bookkeeping

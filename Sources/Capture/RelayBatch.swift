@@ -24,14 +24,15 @@ private struct RelayedEvent: BitwiseCopyable {
 /// Small enough that what one core has written is still in a near cache when the other one reads
 /// it.
 @safe final class RelayBatch {
-  private static let segmentLimit = 512
+  private static let segmentLimit = 256
   /// Segments whose connections are fetched from memory together.
   private static let foresight = 24
-  private static let usualByteLimit = 1 << 17
+  private static let usualByteLimit = 1 << 16
 
   private let segments: UnsafeMutablePointer<RelayedSegment>
   private var count = 0
   private var events: ContiguousArray<RelayedEvent> = []
+  private let coming: UnsafeMutableBufferPointer<ConnectionID>
   private var bytes: UnsafeMutableRawPointer
   private var byteCount = 0
   private var byteLimit = usualByteLimit
@@ -39,11 +40,14 @@ private struct RelayedEvent: BitwiseCopyable {
 
   init() {
     unsafe segments = .allocate(capacity: Self.segmentLimit)
+    unsafe coming = .allocate(capacity: Self.foresight)
+    unsafe coming.initialize(repeating: ConnectionID(0))
     unsafe bytes = .allocate(byteCount: Self.usualByteLimit, alignment: 16)
   }
 
   deinit {
     unsafe segments.deallocate()
+    unsafe coming.deallocate()
     unsafe bytes.deallocate()
   }
 
@@ -87,18 +91,16 @@ private struct RelayedEvent: BitwiseCopyable {
   // MARK: The other thread
 
   private func foresee(_ range: Range<Int>, _ sink: any ConnectionSink) {
-    var step = 0
-    var isDone = false
-    while !isDone {
-      isDone = true
-      var last = ConnectionID(.max)
-      for index in range {
-        let connection = unsafe segments[index].connection
-        if connection != last, sink.foresee(connection, step: step) { isDone = false }
-        last = connection
-      }
-      step += 1
+    var count = 0
+    var last = ConnectionID(.max)
+    for index in range {
+      let connection = unsafe segments[index].connection
+      if connection == last { continue }
+      unsafe coming[count] = connection
+      count += 1
+      last = connection
     }
+    unsafe sink.foresee(UnsafeBufferPointer(rebasing: coming[..<count]))
   }
 
   /// Tells everything, and the batch is empty.

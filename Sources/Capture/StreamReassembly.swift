@@ -59,6 +59,7 @@ struct StreamReassembly {
   }
 
   /// The stream offset of a sequence number: the nearest to `next` (RFC 9293 §3.4).
+  @inline(__always)
   func offset(of sequence: UInt32) -> Int64 {
     let expected = baseSequence &+ UInt32(truncatingIfNeeded: next)
     return next + Int64(Int32(bitPattern: sequence &- expected))

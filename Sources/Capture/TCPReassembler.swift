@@ -25,32 +25,40 @@ struct TCPReassembler {
   /// Often enough to find each soon, seldom enough to cost nothing.
   private static let packetsPerLook: UInt32 = 32
 
-  /// Of the packet before the one that is now foreseen.
-  private var foreseen: UInt32?
+  /// How many packets ahead to fetch from memory what they ask for.
+  static let foresight = 8
+  /// Of the packets that were foreseen last, in a ring.
+  private var foreseen = SIMD4<UInt32>(repeating: 0)
+  private var foreseenCount = 0
 
   init(sink: any ConnectionSink) { self.sink = sink }
 
-  /// Begins to fetch from memory what the packet after the next one, and the next one, will ask
-  /// for: with thousands of connections none of it is near.
+  /// Begins to fetch from memory what a packet will ask for: with thousands of connections none of
+  /// it is near. Its entry in the table first; that of a packet which was foreseen before tells
+  /// where the connection is.
+  @inline(__always)
   mutating func foresee(_ key: FlowKey) {
     let hash = table.hash(key)
     table.foresee(hash)
-    if let foreseen, case let slot = table.slot(foreseen, { _ in true }), slot >= 0 {
-      unsafe slots.withUnsafeBufferPointer {
-        let start = unsafe UnsafeRawPointer($0.baseAddress! + slot)
-        for at in stride(from: 0, to: MemoryLayout<TrackedConnection>.size, by: 64) {
-          unsafe prefetch_line(start + at)
-        }
+    let place = foreseenCount & 3
+    let earlier = foreseen[place]
+    foreseen[place] = hash
+    foreseenCount &+= 1
+    let slot = table.slot(earlier) { _ in true }
+    if slot < 0 { return }
+    unsafe slots.withUnsafeBufferPointer {
+      let start = unsafe UnsafeRawPointer($0.baseAddress! + slot)
+      for at in stride(from: 0, to: TrackedConnection.plainBytes, by: 64) {
+        unsafe prefetch_line(start + at)
       }
     }
-    foreseen = hash
   }
 
   mutating func receive(
     _ segment: TCPSegment, _ payload: RawSpan, at moment: Moment, _ books: inout Bookkeeping
   ) {
-    if !lingering.isEmpty { endLingering(at: moment, &books) }
-    if !buried.isEmpty { forgetBuried(at: moment, books.limits) }
+    if lingering.isDue(at: moment.time) { endLingering(at: moment, &books) }
+    if buried.isDue(at: moment.time) { forgetBuried(at: moment, books.limits) }
     if moment.frame % Self.packetsPerLook == 0 { retireIdle(at: moment, &books) }
     let (key, fromFirst) = FlowKey.of(segment)
     var slot = lastSlot
@@ -67,12 +75,24 @@ struct TCPReassembler {
     }
     lastSlot = slot
     latest = slots[slot].id
-    if slots[slot].receivePlain(segment, payload, fromFirst: fromFirst, at: moment) { return }
+    if let plain = slots[slot].receivePlain(segment, payload, fromFirst: fromFirst, at: moment) {
+      if plain.isNews(payload) { tell(plain, payload, of: slot, at: moment) }
+      return
+    }
     let phase = slots[slot].phase
     slots[slot].receive(segment, payload, fromFirst: fromFirst, at: moment, &books)
     if slots[slot].phase != phase { note(slot, at: moment, &books) }
     if slots[slot].hasHole, !slots[slot].isQueuedAsHolder { queueHolder(slot) }
     if books.bufferedBytes > books.limits.bufferedBytes { releaseHolders(&books) }
+  }
+
+  @inline(__always)
+  private func tell(_ plain: PlainSegment, _ payload: RawSpan, of slot: Int, at moment: Moment) {
+    unsafe payload.withUnsafeBytes { bytes in
+      if unsafe sink.takes(plain, of: latest, bytes: bytes, at: moment) { return }
+      unsafe sink.receive(
+        eventsOf: plain, of: latest, slots[slot].outlet.description, bytes: bytes, at: moment)
+    }
   }
 
   /// A connection was reset, or is over.
@@ -269,8 +289,21 @@ struct TCPReassembler {
 
 /// Connections in the order in which something is to be done with them.
 struct WaitingLine {
-  private var waiting: [(slot: Int, id: ConnectionID, until: Instant)] = []
-  private var head = 0
+  private var waiting: [(slot: Int, id: ConnectionID, until: Instant)] = [] {
+    didSet { noteDue() }
+  }
+  private var head = 0 {
+    didSet { noteDue() }
+  }
+  /// When there is something to do for the first of them; `never` when there is none.
+  private var due = Instant.never
+
+  private mutating func noteDue() {
+    due = head < waiting.count ? waiting[head].until : .never
+  }
+
+  @inline(__always)
+  func isDue(at now: Instant) -> Bool { due <= now && head < waiting.count }
 
   var isEmpty: Bool { head == waiting.count }
   var count: Int { waiting.count - head }
@@ -308,6 +341,12 @@ struct WaitingLine {
     }
     return (first.slot, first.id)
   }
+}
+
+extension PlainSegment {
+  /// With these bytes it says something.
+  @inline(__always)
+  fileprivate func isNews(_ payload: RawSpan) -> Bool { acknowledges || payload.byteCount > 0 }
 }
 
 extension Endpoint {

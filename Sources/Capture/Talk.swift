@@ -25,25 +25,22 @@ struct Talk {
     return isEstablished || toServer.base != .syn || toClient.base != .syn
   }
 
-  /// Tells a segment that has what comes next of one stream and acknowledges the other, both plain;
-  /// `false`, and nothing has happened, when it is something else.
+  /// Takes a segment that has what comes next of one stream and acknowledges the other, both plain.
+  ///
+  /// - Returns: what it says; `nil`, and nothing has happened, when it is something else.
   @inline(__always)
-  func receivePlain(
+  static func receivePlain(
     _ segment: TCPSegment, _ payload: RawSpan, _ sent: inout StreamReassembly,
     _ answered: inout StreamReassembly, scale: UInt8, at moment: Moment
-  ) -> Bool {
+  ) -> PlainSegment? {
     let upTo = answered.offset(of: segment.acknowledgement)
-    guard sent.isNext(segment.sequence), upTo <= answered.next else { return false }
+    guard sent.isNext(segment.sequence), upTo <= answered.next else { return nil }
     let start = sent.passPlain(payload.byteCount)
     let acknowledges = answered.acknowledgePlain(
       upTo, window: Int64(segment.window) << Int64(scale), at: moment.time)
-    if acknowledges || payload.byteCount > 0 {
-      outlet.send(
-        PlainSegment(
-          sent.direction, offset: start, acknowledges: acknowledges,
-          acknowledged: UInt64(bitPattern: upTo)), payload, at: moment)
-    }
-    return true
+    return PlainSegment(
+      sent.direction, offset: start, acknowledges: acknowledges,
+      acknowledged: UInt64(bitPattern: upTo))
   }
 
   /// - Parameters:

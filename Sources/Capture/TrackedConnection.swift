@@ -40,8 +40,8 @@ struct TrackedConnection {
   private(set) var phase = Phase.following
   private(set) var lastMoment: Moment
   private var toServer = StreamReassembly(.toServer)
-  private var talk: Talk
   private var toClient = StreamReassembly(.toClient)
+  private var talk: Talk
 
   init(key: FlowKey, outlet: EventOutlet, clientIsFirst: Bool, at moment: Moment) {
     self.key = key
@@ -102,23 +102,28 @@ struct TrackedConnection {
 
   // MARK: Packets
 
-  /// Takes a segment like nearly all of them; `false`, and nothing has happened, when it or the
-  /// connection is in any way different.
+  /// Takes a segment like nearly all of them.
+  ///
+  /// - Returns: what is to be told, if that is news; `nil`, and nothing has happened, when it or
+  ///   the connection is in any way different.
   @inline(__always)
   mutating func receivePlain(
     _ segment: TCPSegment, _ payload: RawSpan, fromFirst: Bool, at moment: Moment
-  ) -> Bool {
-    guard isPlain, segment.isPlain, payload.byteCount == segment.wireLength else { return false }
-    let isTaken =
+  ) -> PlainSegment? {
+    guard isPlain, segment.isPlain, payload.byteCount == segment.wireLength else { return nil }
+    let plain =
       fromFirst == clientIsFirst
-      ? talk.receivePlain(segment, payload, &toServer, &toClient, scale: clientScale, at: moment)
-      : talk.receivePlain(segment, payload, &toClient, &toServer, scale: serverScale, at: moment)
-    if isTaken {
+      ? Talk.receivePlain(segment, payload, &toServer, &toClient, scale: clientScale, at: moment)
+      : Talk.receivePlain(segment, payload, &toClient, &toServer, scale: serverScale, at: moment)
+    if plain != nil {
       lastMoment = moment
       wasTouched = true
     }
-    return isTaken
+    return plain
   }
+
+  /// How many bytes, from the first one on, a plain segment asks for.
+  static let plainBytes = MemoryLayout<TrackedConnection>.offset(of: \.toClient)! + 64
 
   mutating func receive(
     _ segment: TCPSegment, _ payload: RawSpan, fromFirst: Bool, at moment: Moment,

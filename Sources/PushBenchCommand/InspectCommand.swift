@@ -1,4 +1,5 @@
 import ArgumentParser
+import CMalloc
 import Foundation
 import PushBench
 
@@ -61,6 +62,8 @@ struct InspectCommand: ParsableCommand {
   private var isLive: Bool { interface != nil || (captures == ["-"] && Self.inputIsPipe) }
 
   func run() throws {
+    // One thread reads and one follows the protocols; only the latter allocates much.
+    share_one_arena()
     if isLive { return try inspectLive() }
     let options = try reading.options()
     var inspections: [InspectionRecord] = []

@@ -17,9 +17,16 @@ public final class CaptureObservers: ConnectionSink {
   }
 
   private let observers: [any CaptureObserver]
+  /// The same as the first of them. Asked for every segment: to call what never changes costs no
+  /// counting of references, to take it out of an array does.
+  private let first: any CaptureObserver
   private var routes = ConnectionTable<Route>()
-  /// The observers of the claimed ones: asked for every segment, so small.
-  private var claims = ConnectionTable<UInt8>()
+  /// The observers of the claimed ones, by the numbers of connections; `nobody` for others. Asked
+  /// for every segment, so small.
+  private var claims: [UInt8] = []
+  private static let nobody = UInt8.max
+  /// Connections are numbered without holes; more are told by their events.
+  private static let mostClaims = 1 << 28
   private var leftOut: [UnrecognisedConnections] = []
 
   /// Observers by the ports that a user said are theirs.
@@ -55,6 +62,8 @@ public final class CaptureObservers: ConnectionSink {
       keepsDeliveries: keepsDeliveries, unfinished: unfinished, topicNames: topicNames,
       names: names)
     observers = catalog.map { $0.makeObserver(numbers) } + others
+    precondition(!observers.isEmpty, "observers of no protocol")
+    first = observers[0]
     self.assigned = assigned.compactMapValues { name in catalog.firstIndex { $0.name == name } }
   }
 
@@ -62,8 +71,27 @@ public final class CaptureObservers: ConnectionSink {
     _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
     at moment: Moment
   ) -> Bool {
-    guard let claim = claims.repeated(connection) else { return false }
-    return unsafe observers[Int(claim)].takes(segment, of: connection, bytes: bytes, at: moment)
+    let claim = claim(connection)
+    if claim == 0 {
+      return unsafe first.takes(segment, of: connection, bytes: bytes, at: moment)
+    }
+    return unsafe claim != Self.nobody
+      && observers[Int(claim)].takes(segment, of: connection, bytes: bytes, at: moment)
+  }
+
+  @inline(__always)
+  private func claim(_ connection: ConnectionID) -> UInt8 {
+    let index = Int(connection.index)
+    return index < claims.count ? claims[index] : Self.nobody
+  }
+
+  private func setClaim(_ claim: UInt8, _ connection: ConnectionID) {
+    let index = Int(connection.index)
+    if index >= Self.mostClaims { return }
+    if index >= claims.count {
+      claims.append(contentsOf: repeatElement(Self.nobody, count: index + 1 - claims.count))
+    }
+    claims[index] = claim
   }
 
   public func receive(
@@ -85,7 +113,7 @@ public final class CaptureObservers: ConnectionSink {
     }
     if case .ended = event {
       routes.remove(connection)
-      claims.remove(connection)
+      if claim(connection) != Self.nobody { setClaim(Self.nobody, connection) }
     }
   }
 
@@ -120,15 +148,16 @@ public final class CaptureObservers: ConnectionSink {
     }
   }
 
-  public func foresee(_ connection: ConnectionID, step: Int) -> Bool {
-    guard let claim = claims[connection] else { return false }
-    return observers[Int(claim)].foresee(connection, step: step)
+  public func foresee(_ connections: UnsafeBufferPointer<ConnectionID>) {
+    unsafe connections.forEachRun(of: { claim($0) }) { claim, run in
+      if claim != Self.nobody { unsafe observers[Int(claim)].foresee(run) }
+    }
   }
 
   private func settle(_ waiting: Waiting, _ connection: ConnectionID, at moment: Moment) {
     let route = decide(waiting, connection)
     routes[connection] = route
-    if case .claimed(let index) = route { claims[connection] = UInt8(index) }
+    if case .claimed(let index) = route { setClaim(UInt8(index), connection) }
     var kept = 0
     if case .undecided = route { kept = waiting.size }
     unfinished.count(

@@ -1,3 +1,4 @@
+internal import CPrefetch
 import Wire
 
 /// What is known of each open connection.
@@ -39,6 +40,14 @@ struct ConnectionTable<Value> {
       guard let newValue else { return remove(connection) }
       if count * 2 >= entries.count { grow() }
       if put(newValue, connection) { count += 1 }
+    }
+  }
+
+  /// Begins to fetch from memory what the subscript will ask for.
+  @inline(__always)
+  func foresee(_ connection: ConnectionID) {
+    unsafe entries.withUnsafeBufferPointer {
+      unsafe prefetch_line($0.baseAddress! + home(connection))
     }
   }
 

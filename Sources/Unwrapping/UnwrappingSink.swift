@@ -89,8 +89,10 @@ public final class UnwrappingSink: ConnectionSink {
       && sink.takes(segment, of: connection, bytes: bytes, at: moment)
   }
 
-  public func foresee(_ connection: ConnectionID, step: Int) -> Bool {
-    stage(Int(connection.index)) == Stage.clear && sink.foresee(connection, step: step)
+  public func foresee(_ connections: UnsafeBufferPointer<ConnectionID>) {
+    unsafe connections.forEachRun(of: { stage(Int($0.index)) == Stage.clear }) { isClear, run in
+      if isClear { unsafe sink.foresee(run) }
+    }
   }
 
   @inline(__always)

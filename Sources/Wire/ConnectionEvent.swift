@@ -228,14 +228,10 @@ public protocol ConnectionSink: AnyObject {
     at moment: Moment
   ) -> Bool
 
-  /// Events of this connection come soon. Nothing is told by this: a sink that keeps much of each
-  /// of many connections can fetch what it keeps from memory, for several connections at a time,
-  /// instead of waiting for each piece when it is needed.
-  ///
-  /// - Parameter step: 0, then 1 and so on, each for all connections: what one step has fetched
-  ///   says where the pieces of the next one are.
-  /// - Returns: whether another step would fetch more.
-  func foresee(_ connection: ConnectionID, step: Int) -> Bool
+  /// Events of these connections come soon, in this order. Nothing is told by this: a sink that
+  /// keeps much of each of many connections can fetch what it keeps from memory, for several
+  /// connections at a time, instead of waiting for each piece when it is needed.
+  func foresee(_ connections: UnsafeBufferPointer<ConnectionID>)
 }
 
 extension ConnectionSink {
@@ -244,5 +240,21 @@ extension ConnectionSink {
     at moment: Moment
   ) -> Bool { false }
 
-  public func foresee(_ connection: ConnectionID, step: Int) -> Bool { false }
+  public func foresee(_ connections: UnsafeBufferPointer<ConnectionID>) {}
+}
+
+extension UnsafeBufferPointer<ConnectionID> {
+  /// Tells neighbours that are of one kind together.
+  @inlinable public func forEachRun<Kind: Equatable>(
+    of kind: (ConnectionID) -> Kind, _ receive: (Kind, UnsafeBufferPointer<ConnectionID>) -> Void
+  ) {
+    var start = 0
+    while start < count {
+      let first = unsafe kind(self[start])
+      var end = start + 1
+      while end < count, unsafe kind(self[end]) == first { end += 1 }
+      unsafe receive(first, UnsafeBufferPointer(rebasing: self[start..<end]))
+      start = end
+    }
+  }
 }

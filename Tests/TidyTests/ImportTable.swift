@@ -4,6 +4,8 @@ struct ImportTable: Equatable {
   /// Target to what it may import, sorted.
   var rows: [String: [String]] = [:]
 
+  private static let systemLibraries = ["CPcap", "CPrefetch", "CMalloc"]
+
   /// Reads the calls `layer("Name", ["A", "B"])`, the system library and the executable.
   init(manifest: String) {
     for call in ["layer(", ".systemLibrary(", ".executableTarget("] {
@@ -33,7 +35,7 @@ struct ImportTable: Equatable {
         switch cells[cells.count - 1] {
         case "–": rows[cells[0]] = []
         case "all above":
-          rows[cells[0]] = above.filter { $0 != "CPcap" && $0 != "CPrefetch" }.sorted()
+          rows[cells[0]] = above.filter { !Self.systemLibraries.contains($0) }.sorted()
         case let list:
           rows[cells[0]] = list.split(separator: ",").map { Self.trimmed($0) }.sorted()
         }

@@ -48,12 +48,14 @@
   var available: Int { end - start }
 
   /// Reads on until `count` bytes are there; `false` when the file ends before.
+  @inline(__always)
   mutating func ensure(_ count: Int) -> Bool {
     if end - start >= count { return true }
     return isExhausted ? false : refill(count)
   }
 
   /// The window grows only as bytes really come: a length that lies costs nothing.
+  @inline(never)
   private mutating func refill(_ count: Int) -> Bool {
     // Only when there is no room behind: bytes that come one by one must not move all each time.
     let size = unsafe window.count
@@ -105,6 +107,7 @@
     }
   }
 
+  @inline(__always)
   mutating func advance(_ count: Int) {
     precondition(count >= 0 && count <= end - start, "only what was read can be used")
     start += count
@@ -124,6 +127,7 @@
 
   /// `count` bytes, `at` bytes after the next unused one. They must be there, and stay until the
   /// next `ensure`.
+  @inline(__always)
   func bytes(_ at: Int, _ count: Int) -> UnsafeRawBufferPointer {
     precondition(at >= 0 && count >= 0 && at + count <= end - start, "bytes that were not read")
     return unsafe UnsafeRawBufferPointer(

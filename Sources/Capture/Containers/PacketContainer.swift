@@ -72,6 +72,10 @@ struct PacketContainer: ~Copyable {
     self.pcapng = pcapng
   }
 
+  /// Packets are all there is, and all are of the first interface.
+  var hasOneInterface: Bool { pcap != nil }
+
+  @inline(__always)
   mutating func next(_ record: inout PacketRecord) -> ContainerStep {
     if pcap != nil { return pcap!.next(&source, &record) }
     return pcapng!.next(&source, &record)
@@ -89,9 +93,11 @@ struct PacketContainer: ~Copyable {
     pcap.map { [$0.interface.linkType] } ?? pcapng!.openingLinkTypes
   }
 
-  /// The beginning of the packet after the next one, when it lies there already.
-  func upcoming(_ count: Int) -> UnsafeRawBufferPointer? {
-    unsafe pcap?.upcoming(source, count)
+  /// The beginning of a packet that comes soon, when it lies there already.
+  @inline(__always)
+  mutating func upcoming(_ count: Int, distance: Int) -> UnsafeRawBufferPointer? {
+    if pcap == nil { return nil }
+    return unsafe pcap!.upcoming(source, count, distance: distance)
   }
 
   /// What was found beside packets since this was last asked.

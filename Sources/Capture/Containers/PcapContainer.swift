@@ -14,6 +14,9 @@ struct PcapContainer {
   private let minorVersion: UInt16
   private var lastSeconds: UInt32 = 0
   private var hasRecords = false
+  /// How many packets ahead were looked at, and how many bytes of records those are.
+  private var lookedAt = 0
+  private var lookedAhead = 0
 
   static let fileHeaderLength = 24
   /// libpcap's own limit for a packet; nothing that carries TCP comes near it.
@@ -49,18 +52,15 @@ struct PcapContainer {
   /// The longest packet that is taken for one.
   private var limit: Int { max(Self.longestPacket, min(interface.snapLength, 1 << 26)) }
 
+  @inline(__always)
   mutating func next(
     _ source: inout ByteSource, _ record: inout PacketRecord
   ) -> ContainerStep {
-    guard source.ensure(headerLength) else {
-      if source.available == 0 { return .end }
-      return .damage(cut(source, "\(source.available) bytes of a record's header"))
-    }
+    guard source.ensure(headerLength) else { return endOfHeader(source) }
     let header = header(source, at: 0)
     guard header.length <= limit else { return resume(&source) }
     guard source.ensure(headerLength + header.length) else {
-      let there = source.available - headerLength
-      return .damage(cut(source, "\(there) of a packet's \(header.length) bytes"))
+      return endOfPacket(source, header.length)
     }
     let fraction = UInt64(header.fraction)
     record.time = Instant(
@@ -71,15 +71,39 @@ struct PcapContainer {
     lastSeconds = header.seconds
     hasRecords = true
     source.advance(headerLength + header.length)
+    lookedAt -= 1
+    lookedAhead -= headerLength + header.length
     return .packet
   }
 
-  /// The beginning of the packet after the next one, if that much has been read: for a look ahead,
-  /// which nothing may depend on.
-  func upcoming(_ source: borrowing ByteSource, _ count: Int) -> UnsafeRawBufferPointer? {
-    guard source.available >= headerLength else { return nil }
-    let at = 2 * headerLength + header(source, at: 0).length
-    guard at <= source.available, source.available - at >= count else { return nil }
+  private func endOfHeader(_ source: borrowing ByteSource) -> ContainerStep {
+    if source.available == 0 { return .end }
+    return .damage(cut(source, "\(source.available) bytes of a record's header"))
+  }
+
+  private func endOfPacket(_ source: borrowing ByteSource, _ length: Int) -> ContainerStep {
+    let there = source.available - headerLength
+    return .damage(cut(source, "\(there) of a packet's \(length) bytes"))
+  }
+
+  /// The beginning of the next packet that was not looked at ahead of its time, if that much has
+  /// been read: nothing may depend on it. Call it once a packet, and now and then once more.
+  ///
+  /// - Parameter distance: how many packets ahead to look.
+  @inline(__always)
+  mutating func upcoming(
+    _ source: borrowing ByteSource, _ count: Int, distance: Int
+  ) -> UnsafeRawBufferPointer? {
+    // Looking from where nobody was before: behind damage, or when reading caught up.
+    if lookedAt <= 0 { (lookedAhead, lookedAt) = (0, 0) }
+    guard lookedAt < distance, lookedAhead + headerLength <= source.available else { return nil }
+    let length = header(source, at: lookedAhead).length
+    let at = lookedAhead + headerLength
+    guard length <= limit, at <= source.available, source.available - at >= count else {
+      return nil
+    }
+    lookedAhead = at + length
+    lookedAt += 1
     return unsafe source.bytes(at, count)
   }
 
@@ -90,6 +114,7 @@ struct PcapContainer {
     var wireLength: Int
   }
 
+  @inline(__always)
   private func header(_ source: borrowing ByteSource, at: Int) -> RecordHeader {
     let bytes = unsafe source.bytes(at, 16)
     var words = unsafe bytes.loadUnaligned(as: SIMD4<UInt32>.self)
@@ -112,7 +137,9 @@ struct PcapContainer {
   // MARK: After damage
 
   /// Finds the next place where records follow each other again.
-  private func resume(_ source: inout ByteSource) -> ContainerStep {
+  @inline(never)
+  private mutating func resume(_ source: inout ByteSource) -> ContainerStep {
+    lookedAt = 0
     let from = source.offset
     let length = header(source, at: 0).length
     var isFound = false

@@ -16,6 +16,8 @@ public final class MQTTCaptureObserver: CaptureObserver {
   private var conversations = ConnectionTable<MQTTConversation>()
   /// Of the same conversations.
   private var traffics = ConnectionTable<MQTTTrafficPlace>()
+  private var foresight = MQTTForesight()
+  let near = MQTTNearMemory()
   let goodTopics = MQTTGoodTopics()
 
   private var books: MQTTDeliveryBooks
@@ -64,7 +66,9 @@ public final class MQTTCaptureObserver: CaptureObserver {
     _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
     at moment: Moment
   ) -> Bool {
-    guard let place = traffics.repeated(connection), place.traffic.isRoutine else { return false }
+    guard let place = foresight.place(of: connection) ?? traffics.repeated(connection),
+      place.traffic.isRoutine
+    else { return false }
     if moment.time > now.time { now = moment }
     unsafe take(segment, place, bytes, at: moment)
     return true
@@ -117,8 +121,8 @@ public final class MQTTCaptureObserver: CaptureObserver {
   /// A delivery that had a number but was no object becomes one.
   func unfold(_ delivery: MQTTDelivery) { books.add(delivery) }
 
-  public func foresee(_ connection: ConnectionID, step: Int) -> Bool {
-    traffics[connection]?.foresee(step: step) ?? false
+  public func foresee(_ connections: UnsafeBufferPointer<ConnectionID>) {
+    unsafe foresight.foresee(connections, in: traffics)
   }
 
   private func begin(
@@ -141,6 +145,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     broker.conversations.append(conversation)
     conversations[connection] = conversation
     traffics[connection] = conversation.trafficPlace
+    foresight.forget()
     watch?.add(conversation)
     return conversation
   }
@@ -152,6 +157,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     }
     conversations.remove(conversation.connection)
     traffics.remove(conversation.connection)
+    foresight.forget()
     closed.append(MQTTPastConversation(conversation))
     // Deliveries know it, and would keep each other.
     if watch == nil, conversation.record.end != .open { conversation.subscriber = nil }

@@ -96,28 +96,36 @@ extension MQTTDelivery {
   private static let smallest: UInt32 = 16
 
   /// Gives the memory back; nothing is remembered.
-  mutating func free() {
-    unsafe records?.deallocate()
+  mutating func free(to near: MQTTNearMemory) {
+    if let records = unsafe records { unsafe near.free(records, Self.byteCount(capacity)) }
     unsafe records = nil
     (capacity, next, count) = (0, 0, 0)
   }
 
+  private static func byteCount(_ capacity: UInt32) -> Int {
+    Int(capacity) * MemoryLayout<MQTTCompactDelivery>.stride
+  }
+
   /// - Parameter limit: how many are to be remembered; a few more may be.
   @inline(__always)
-  mutating func add(_ record: MQTTCompactDelivery, limit: Int) {
-    if count == capacity, capacity < limit { grow() }
+  func wantsToGrow(limit: Int) -> Bool { count == capacity && capacity < limit }
+
+  /// After it was made to grow, if it wanted to.
+  @inline(__always)
+  mutating func add(_ record: MQTTCompactDelivery) {
     unsafe records![Int(next & (capacity - 1))] = record
     next &+= 1
     if count < capacity { count += 1 }
   }
 
-  private mutating func grow() {
+  mutating func grow(in near: MQTTNearMemory) {
     let wider = max(Self.smallest, capacity * 2)
-    let memory = UnsafeMutablePointer<MQTTCompactDelivery>.allocate(capacity: Int(wider))
+    let memory = unsafe near.allocate(Self.byteCount(wider))
+      .bindMemory(to: MQTTCompactDelivery.self, capacity: Int(wider))
     for place in 0..<count {
       unsafe memory[Int(place)] = self[place]
     }
-    unsafe records?.deallocate()
+    if let records = unsafe records { unsafe near.free(records, Self.byteCount(capacity)) }
     unsafe records = memory
     capacity = wider
     next = count

@@ -35,9 +35,15 @@ extension MQTTConversation {
     traffic.isVersion5 = version == .v5
     traffic.hasAwaitingObjects = !awaitingTransport.isEmpty
     traffic.hasUnconfirmedObjects = !unconfirmed.isEmpty
-    traffic.hasEarlyAnswers = !earlyAnswers.isEmpty
-    traffic.hasEarlierPings = !unansweredPings.isEmpty
-    traffic.note(objectsInFlight: subscriber.inFlight)
+    traffic.hasManyPings = unansweredPings.count > traffic.pings.count
+    if !traffic.hasManyPings {
+      traffic.pingCount = UInt8(unansweredPings.count)
+      for (place, ping) in unansweredPings.enumerated() { traffic.pings[place] = ping }
+      unansweredPings.removeAll(keepingCapacity: true)
+    }
+    traffic.note(
+      objectsInFlight: subscriber.inFlight,
+      answered: earlyAnswers.lazy.filter { $0.direction == .toServer }.map(\.packet.packetID))
     traffic.ended = record.ended
     traffic.lastServerSign = lastServerSign
     traffic.lastServerBytes = lastServerBytes
@@ -71,7 +77,7 @@ extension MQTTConversation {
     lastServerBytes = traffic.lastServerBytes
     lastServerPacket = traffic.lastServerPacket
     silence.catchUp(heard: traffic.lastHeard)
-    if traffic.ping.frame != 0 { receivePing(at: traffic.ping) }
+    note(pings: &traffic)
     idleSince = traffic.idleSince
     transport.catchUp(with: traffic)
     sends = traffic.sends
@@ -89,6 +95,12 @@ extension MQTTConversation {
     subscriber.lastAcknowledged.ordinal = traffic.acknowledgements
     unfold(traffic, for: subscriber)
     traffic.forgetAdditions()
+  }
+
+  /// Takes over the pings without an answer.
+  func note(pings traffic: inout MQTTTraffic) {
+    for place in 0..<Int(traffic.pingCount) { receivePing(at: traffic.pings[place]) }
+    traffic.pingCount = 0
   }
 
   private func count(_ counts: MQTTTraffic.Counts) {
@@ -134,8 +146,10 @@ extension MQTTConversation {
     becomeRoutine()
   }
 
-  func hasEarlyAnswer(to id: UInt16) -> Bool {
-    earlyAnswers.contains { $0.packet.packetID == id && $0.direction == .toServer }
+  /// A PUBLISH with this identifier is no usual one.
+  func isUnusual(_ id: UInt16) -> Bool {
+    subscriber?.inFlight[id] != nil
+      || earlyAnswers.contains { $0.packet.packetID == id && $0.direction == .toServer }
   }
 
   /// Tells deliveries from before it became routine of an acknowledgement.
@@ -148,10 +162,15 @@ extension MQTTConversation {
 }
 
 extension MQTTTraffic {
-  fileprivate mutating func note(objectsInFlight objects: MQTTPacketIDTable<MQTTDelivery>) {
-    self.objects.removeAll()
-    hasManyObjects = objects.count > MQTTIdentifiers.limit
-    if !hasManyObjects { objects.forEachIdentifier { self.objects.append($0) } }
+  fileprivate mutating func note(
+    objectsInFlight objects: MQTTPacketIDTable<MQTTDelivery>,
+    answered: some Collection<UInt16>
+  ) {
+    unusual.removeAll()
+    hasManyUnusual = objects.count + answered.count > MQTTIdentifiers.limit
+    if hasManyUnusual { return }
+    objects.forEachIdentifier { unusual.append($0) }
+    for id in answered { unusual.append(id) }
   }
 
   /// All of it has been told in full.
@@ -161,7 +180,6 @@ extension MQTTTraffic {
     (sent, acknowledged, sentAtMostOnce, plain) = (0, 0, 0, 0)
     firstPlain = DeliveryID(.max)
     flight.removeAll()
-    ping = MQTTCompactDelivery.none
     (awaiting, unconfirmedCount) = (0, 0)
   }
 }

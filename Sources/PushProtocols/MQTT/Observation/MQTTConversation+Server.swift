@@ -107,7 +107,7 @@ extension MQTTConversation {
     }
     silence.isUnjudgeable = true
     let anonymous = MQTTSubscriber(
-      name: name, isIdentified: false, tally: observer.tally(for: name))
+      name: name, isIdentified: false, tally: observer.tally(for: name), near: near)
     anonymous.state.knowledge = .partial
     anonymous.conversation = self
     anonymous.evidenceMissing = evidenceMissing

@@ -69,6 +69,8 @@ final class MQTTConversation {
 
   // Then what few packets ask for.
 
+  /// Where its traffic lies.
+  let near: MQTTNearMemory
   let connection: ConnectionID
   let description: ConnectionDescription
   var connect: MQTTConnect?
@@ -110,6 +112,7 @@ final class MQTTConversation {
     self.handshake = handshake
     self.broker = broker
     unsafe keeper = observer
+    near = observer.near
     record = SessionRecord(
       id: number, connection: connection.index, protocolName: "mqtt",
       subscriber: "client at \(description.client)", isIdentified: false,
@@ -119,7 +122,7 @@ final class MQTTConversation {
     trafficPlace = MQTTTrafficPlace(for: self)
   }
 
-  deinit { trafficPlace?.free() }
+  deinit { trafficPlace?.free(to: near) }
 
   /// Who a report says it was.
   var name: String { record.subscriber }
@@ -430,7 +433,7 @@ final class MQTTConversation {
   /// Nothing more is read: only what reports and stories tell of is kept.
   func letGo() {
     inFlightHere = 0
-    trafficPlace?.free()
+    trafficPlace?.free(to: near)
     trafficPlace = nil
     publishedHere.removeAll()
     awaitingTransport.removeAll()

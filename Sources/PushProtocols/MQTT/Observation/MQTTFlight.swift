@@ -16,10 +16,14 @@ import Wire
   var hasRoom: Bool { count < Self.limit }
 
   /// Gives the memory back; nothing is in flight.
-  mutating func free() {
-    unsafe rows?.deallocate()
+  mutating func free(to near: MQTTNearMemory) {
+    if let rows = unsafe rows { unsafe near.free(rows, Self.byteCount(capacity)) }
     unsafe rows = nil
     (capacity, size) = (0, 0)
+  }
+
+  private static func byteCount(_ capacity: UInt16) -> Int {
+    Int(capacity) * (MemoryLayout<MQTTCompactDelivery>.stride + MemoryLayout<UInt16>.stride)
   }
 
   subscript(place: Int) -> MQTTCompactDelivery {
@@ -33,10 +37,11 @@ import Wire
     unsafe size == 0 ? -1 : MQTTIdentifiers.place(of: id, identifiers, count)
   }
 
-  /// For a delivery whose identifier is not in flight, while there is room.
+  var isFull: Bool { size == capacity }
+
+  /// For a delivery whose identifier is not in flight, when it is not full.
   @inline(__always)
   mutating func append(_ delivery: MQTTCompactDelivery) {
-    if size == capacity { grow() }
     unsafe (rows! + count).initialize(to: delivery)
     unsafe identifiers[count] = delivery.packetID
     size += 1
@@ -77,19 +82,19 @@ import Wire
     unsafe UnsafeMutableRawPointer(rows! + Int(capacity)).assumingMemoryBound(to: UInt16.self)
   }
 
-  private mutating func grow() {
+  mutating func grow(in near: MQTTNearMemory) {
     let wider = max(4, capacity * 2)
-    let byteCount = Int(wider) * (MemoryLayout<MQTTCompactDelivery>.stride + 2)
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 16)
+    let byteCount = Self.byteCount(wider)
+    let memory = unsafe near.allocate(byteCount)
     unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-    let old = self
+    var old = self
     unsafe rows = memory.bindMemory(to: MQTTCompactDelivery.self, capacity: Int(wider))
     capacity = wider
     for place in 0..<count {
       unsafe rows![place] = old.rows![place]
       unsafe identifiers[place] = old.identifiers[place]
     }
-    unsafe old.rows?.deallocate()
+    old.free(to: near)
   }
 }
 
@@ -97,6 +102,8 @@ import Wire
 @safe struct MQTTIdentifiers {
   static let limit = 255
 
+  /// A bit for each, shared by all that end alike: most questions are answered here.
+  private var endings = InlineArray<4, UInt64>(repeating: 0)
   private var all: UnsafeMutablePointer<UInt16>?
   private var capacity: UInt16 = 0
   private var count: UInt16 = 0
@@ -107,10 +114,14 @@ import Wire
     (capacity, count) = (0, 0)
   }
 
-  mutating func removeAll() { count = 0 }
+  mutating func removeAll() {
+    count = 0
+    endings = InlineArray(repeating: 0)
+  }
 
   /// Below the limit.
   mutating func append(_ id: UInt16) {
+    endings[Int(id >> 6 & 3)] |= 1 << UInt64(id & 63)
     if count == capacity {
       let wider = max(8, capacity * 2)
       let memory = UnsafeMutablePointer<UInt16>.allocate(capacity: Int(wider))
@@ -126,7 +137,7 @@ import Wire
 
   @inline(__always)
   func contains(_ id: UInt16) -> Bool {
-    if count == 0 { return false }
+    if endings[Int(id >> 6 & 3)] & 1 << UInt64(id & 63) == 0 { return false }
     return unsafe Self.place(of: id, all!, Int(count)) >= 0
   }
 

@@ -7,41 +7,81 @@ import Wire
 /// A capture of thousands of clients touches another conversation with every packet, and what is
 /// kept of it has left the near caches since the last one. A processor that is told early fetches
 /// all of it together while it works on something else.
+@safe struct MQTTForesight {
+  /// What comes next, in its order, as far as it is known.
+  private var coming = InlineArray<32, Coming?>(repeating: nil)
+  private var count = 0
+  private var next = 0
+
+  private struct Coming: BitwiseCopyable {
+    var connection: ConnectionID
+    var place: MQTTTrafficPlace
+  }
+
+  /// In turns, each for all of them: what one turn has fetched says where the next one's pieces
+  /// are.
+  mutating func foresee(
+    _ connections: UnsafeBufferPointer<ConnectionID>, in traffics: ConnectionTable<MQTTTrafficPlace>
+  ) {
+    for unsafe connection in unsafe connections { traffics.foresee(connection) }
+    (count, next) = (0, 0)
+    for unsafe connection in unsafe connections {
+      guard count < coming.count, let place = traffics[connection] else { continue }
+      coming[count] = Coming(connection: connection, place: place)
+      count += 1
+      unsafe Memory.fetch(place.pointer, bytes: MemoryLayout<MQTTTraffic>.size)
+    }
+    for index in 0..<count { coming[index]?.place.foreseeFollowing() }
+    for index in 0..<count { coming[index]?.place.foreseeObjects() }
+  }
+
+  /// The place of a connection's traffic, if it is the one that was to come now.
+  @inline(__always)
+  mutating func place(of connection: ConnectionID) -> MQTTTrafficPlace? {
+    while next < count {
+      guard let one = coming[next] else { return nil }
+      if one.connection == connection { return one.place }
+      next += 1
+    }
+    return nil
+  }
+
+  /// Places may not be what they were.
+  mutating func forget() { (count, next) = (0, 0) }
+}
+
 extension MQTTTrafficPlace {
-  /// - Parameter step: 0 the traffic, then what it leads to: deliveries while it is routine, else
-  ///   1 the conversation and 2 its subscriber.
-  /// - Returns: whether there is another step.
-  func foresee(step: Int) -> Bool {
-    if step == 0 {
-      unsafe Memory.fetch(pointer, bytes: MemoryLayout<MQTTTraffic>.size)
-      return true
-    }
+  /// What the traffic leads to, when that is there: deliveries, or the conversation.
+  @inline(__always)
+  fileprivate func foreseeFollowing() {
     if !traffic.isRoutine {
-      unsafe traffic.conversation.foresee(step: step)
-      return step == 1
+      unsafe traffic.conversation.foresee()
+      return
     }
-    if step == 1 {
-      let record = MemoryLayout<MQTTCompactDelivery>.size
-      if let youngest = unsafe traffic.flight.youngest {
-        unsafe Memory.fetch(youngest.row, bytes: 2 * record)
-        unsafe prefetch_line(youngest.identifier)
-      }
-      if let memory = unsafe traffic.memory.place { unsafe Memory.fetch(memory, bytes: record) }
-      unsafe prefetch_line(traffic.topicBytes.baseAddress)
+    let record = MemoryLayout<MQTTCompactDelivery>.size
+    if let youngest = unsafe traffic.flight.youngest {
+      unsafe Memory.fetch(youngest.row, bytes: 2 * record)
+      unsafe prefetch_line(youngest.identifier)
     }
-    return false
+    if let memory = unsafe traffic.memory.place { unsafe Memory.fetch(memory, bytes: record) }
+  }
+
+  /// What the conversation leads to.
+  fileprivate func foreseeObjects() {
+    if !traffic.isRoutine { unsafe traffic.conversation.foreseeSubscriber() }
   }
 }
 
 extension MQTTConversation {
-  fileprivate func foresee(step: Int) {
-    if step == 1 {
-      let start = unsafe UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
-      unsafe Memory.fetch(start, bytes: Self.hotBytes)
-    } else if let subscriber {
-      let start = unsafe UnsafeRawPointer(Unmanaged.passUnretained(subscriber).toOpaque())
-      unsafe Memory.fetch(start, bytes: MQTTSubscriber.hotBytes)
-    }
+  fileprivate func foresee() {
+    let start = unsafe UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
+    unsafe Memory.fetch(start, bytes: Self.hotBytes)
+  }
+
+  fileprivate func foreseeSubscriber() {
+    guard let subscriber else { return }
+    let start = unsafe UnsafeRawPointer(Unmanaged.passUnretained(subscriber).toOpaque())
+    unsafe Memory.fetch(start, bytes: MQTTSubscriber.hotBytes)
   }
 
   private static let hotBytes =

@@ -137,7 +137,7 @@ final class MQTTObservedServer {
       subscribers[name]
       ?? MQTTSubscriber(
         name: name, isIdentified: conversation.record.isIdentified,
-        tally: conversation.observer.tally(for: name))
+        tally: conversation.observer.tally(for: name), near: conversation.near)
     subscribers[name] = subscriber
     subscriber.lastConversation?.beTakenOver(by: conversation, at: moment)
     enter(conversation, subscriber, at: moment)
@@ -282,7 +282,7 @@ extension MQTTSubscriber {
   func clear() {
     forgetOpen()
     inFlight.removeAll()
-    lastAcknowledged.removeAll()
+    lastAcknowledged.removeAll(to: near)
     published.removeAll()
     evidenceMissing = ""
     state.subscriptions = []

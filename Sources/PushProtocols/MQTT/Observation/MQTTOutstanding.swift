@@ -128,9 +128,9 @@ struct MQTTAcknowledgedMemory {
     }
   }
 
-  mutating func removeAll() {
+  mutating func removeAll(to near: MQTTNearMemory) {
     entries = []
     head = 0
-    usual.free()
+    usual.free(to: near)
   }
 }

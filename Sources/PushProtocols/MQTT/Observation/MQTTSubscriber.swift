@@ -83,13 +83,17 @@ final class MQTTSubscriber {
   /// Something was missed, so nothing about open deliveries may be concluded from silence.
   var evidenceMissing = ""
 
-  init(name: String, isIdentified: Bool, tally: Int) {
+  /// Where `lastAcknowledged` lies.
+  let near: MQTTNearMemory
+
+  init(name: String, isIdentified: Bool, tally: Int, near: MQTTNearMemory) {
+    self.near = near
     self.name = name
     self.tally = tally
     self.isIdentified = isIdentified
   }
 
-  deinit { lastAcknowledged.usual.free() }
+  deinit { lastAcknowledged.usual.free(to: near) }
 
   var isForgettable: Bool {
     state.knowledge == .none && line.allSatisfy { $0 == nil } && conversation == nil

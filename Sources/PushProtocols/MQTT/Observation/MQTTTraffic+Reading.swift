@@ -152,14 +152,14 @@ extension MQTTTraffic {
     else { return false }
     let id = unsafe Self.number(body, start)
     guard id != 0, unsafe isWithoutProperties(body, at: start + 2), flight.place(of: id) < 0,
-      flight.hasRoom, inFlightHere < receiveMaximum, !isOfObject(id)
+      flight.hasRoom, inFlightHere < receiveMaximum, !isUnusual(id)
     else { return false }
-    if hasEarlyAnswers, unsafe conversation.hasEarlyAnswer(to: id) { return false }
     let payload = start + (isVersion5 ? 3 : 2)
     sends += 1
     inFlightHere += 1
     sent += 1
     awaiting += 1
+    if flight.isFull { unsafe flight.grow(in: conversation.near) }
     flight.append(
       MQTTCompactDelivery(
         content: unsafe MQTTContent(UnsafeRawBufferPointer(rebasing: body[payload...]).bytes),
@@ -242,7 +242,10 @@ extension MQTTTraffic {
     acknowledgements += 1
     delivery.ordinal = acknowledgements
     awaitConfirmation(Unconfirmed(end: end, order: delivery.order, wasComplete: true))
-    memory.add(delivery, limit: observer.memoryLimit)
+    if memory.wantsToGrow(limit: observer.memoryLimit) {
+      unsafe memory.grow(in: conversation.near)
+    }
+    memory.add(delivery)
     flight.remove(at: at)
     plain += 1
     firstPlain = min(firstPlain, delivery.id)
@@ -252,23 +255,25 @@ extension MQTTTraffic {
     return true
   }
 
-  /// One that waits is known here, several are known to the conversation.
   private mutating func takePing(at moment: Moment) {
-    if ping.frame == 0, !hasEarlierPings {
-      ping = moment
+    if !hasManyPings, Int(pingCount) < pings.count {
+      pings[Int(pingCount)] = moment
+      pingCount += 1
       return
     }
-    if ping.frame != 0 { unsafe conversation.receivePing(at: ping) }
+    unsafe conversation.note(pings: &self)
+    hasManyPings = true
     unsafe conversation.receivePing(at: moment)
-    ping = MQTTCompactDelivery.none
-    hasEarlierPings = true
   }
 
+  /// The server answers the first ping that waits.
   private mutating func answerPing() {
-    ping = MQTTCompactDelivery.none
-    if !hasEarlierPings { return }
-    unsafe conversation.receivePingResponse()
-    hasEarlierPings = unsafe !conversation.unansweredPings.isEmpty
+    if hasManyPings {
+      unsafe conversation.receivePingResponse()
+    } else if pingCount > 0 {
+      pingCount -= 1
+      pings[0] = pings[1]
+    }
   }
 
   private mutating func awaitConfirmation(_ one: Unconfirmed) {

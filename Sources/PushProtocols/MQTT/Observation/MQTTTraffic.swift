@@ -48,11 +48,11 @@ import Wire
   /// Objects that a segment may concern: deliveries from before it became routine.
   var hasAwaitingObjects = false
   var hasUnconfirmedObjects = false
-  /// There are more of them in flight than `objects` has room for.
-  var hasManyObjects = false
-  var hasEarlyAnswers = false
-  /// The conversation knows of pings without an answer.
-  var hasEarlierPings = false
+  /// There are more of them than `unusual` has room for.
+  var hasManyUnusual = false
+  /// PINGREQs without an answer are with the conversation: they are more than `pings` has room for.
+  var hasManyPings = false
+  var pingCount: UInt8 = 0
   var unconfirmedCount: UInt8 = 0
   /// Of those in flight, how many are not known to have reached the client's TCP.
   var awaiting: UInt16 = 0
@@ -63,8 +63,8 @@ import Wire
   var lastServerBytes = MQTTCompactDelivery.none
   var lastServerPacket = MQTTCompactDelivery.none
   var lastHeard = MQTTCompactDelivery.none
-  /// The only PINGREQ without an answer.
-  var ping = MQTTCompactDelivery.none
+  /// PINGREQs without an answer.
+  var pings = InlineArray<2, Moment>(repeating: MQTTCompactDelivery.none)
   var idleSince: Moment?
   /// `forever` when nothing bounds the client's silence.
   var tolerated = Nanoseconds.forever
@@ -91,8 +91,8 @@ import Wire
   var topic: UInt32 = .max
   var topicBytes = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
   var flight = MQTTFlight()
-  /// The packet identifiers of objects in flight.
-  var objects = MQTTIdentifiers()
+  /// The packet identifiers of objects in flight, and of answers that came before their PUBLISH.
+  var unusual = MQTTIdentifiers()
   var memory = MQTTCompactMemory()
   /// Acknowledgements of the subscriber so far.
   var acknowledgements: UInt64 = 0
@@ -103,19 +103,16 @@ import Wire
     unsafe self.conversation = conversation
   }
 
-  fileprivate mutating func free() {
-    flight.free()
-    objects.free()
-    memory.free()
+  fileprivate mutating func free(to near: MQTTNearMemory) {
+    flight.free(to: near)
+    memory.free(to: near)
+    unusual.free()
   }
 
-  // MARK: In flight
-
-  /// An object has this identifier in flight.
+  /// A PUBLISH with this identifier is no usual one.
   @inline(__always)
-  func isOfObject(_ id: UInt16) -> Bool {
-    unsafe objects.contains(id)
-      || (hasManyObjects && conversation.subscriber?.inFlight[id] != nil)
+  func isUnusual(_ id: UInt16) -> Bool {
+    unsafe hasManyUnusual ? conversation.isUnusual(id) : unusual.contains(id)
   }
 }
 
@@ -124,14 +121,15 @@ import Wire
   let pointer: UnsafeMutablePointer<MQTTTraffic>
 
   init(for conversation: MQTTConversation) {
-    unsafe pointer = .allocate(capacity: 1)
+    unsafe pointer = conversation.near.allocate(MemoryLayout<MQTTTraffic>.size)
+      .bindMemory(to: MQTTTraffic.self, capacity: 1)
     unsafe pointer.initialize(to: MQTTTraffic(conversation))
   }
 
-  func free() {
-    unsafe pointer.pointee.free()
+  func free(to near: MQTTNearMemory) {
+    unsafe pointer.pointee.free(to: near)
     unsafe pointer.deinitialize(count: 1)
-    unsafe pointer.deallocate()
+    unsafe near.free(pointer, MemoryLayout<MQTTTraffic>.size)
   }
 
   var traffic: MQTTTraffic {

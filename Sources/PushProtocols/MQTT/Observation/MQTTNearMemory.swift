@@ -1,0 +1,69 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Memory for what nearly every packet of thousands of conversations asks for.
+///
+/// Pieces from anywhere lie on thousands of pages, and where a page is costs a processor as much as
+/// what is on it. These pieces lie in few blocks, which a system that can maps as single pages. A
+/// piece that is given back is kept for the next one of its size.
+@safe final class MQTTNearMemory {
+  private static let blockSize = 1 << 21
+  private static let line = 64
+  /// Larger ones lie where they may.
+  private static let largestPiece = 1 << 15
+
+  private var blocks: [UnsafeMutableRawPointer] = unsafe []
+  private var used = blockSize
+  /// By number of lines; each piece begins with the address of the next one.
+  private var unused: [UnsafeMutableRawPointer?] = unsafe Array(
+    repeating: nil, count: largestPiece / line + 1)
+
+  deinit {
+    for unsafe block in unsafe blocks { unsafe block.deallocate() }
+  }
+
+  /// Memory with anything in it, at the beginning of a line of the cache.
+  func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
+    if byteCount > Self.largestPiece {
+      return .allocate(byteCount: byteCount, alignment: Self.line)
+    }
+    let lines = (byteCount + Self.line - 1) / Self.line
+    if let piece = unsafe unused[lines] {
+      unsafe unused[lines] = piece.load(as: UnsafeMutableRawPointer?.self)
+      return unsafe piece
+    }
+    if used + lines * Self.line > Self.blockSize { addBlock() }
+    defer { used += lines * Self.line }
+    return unsafe blocks[blocks.count - 1] + used
+  }
+
+  /// - Parameter byteCount: as it was allocated with.
+  func free(_ piece: UnsafeMutableRawPointer, _ byteCount: Int) {
+    if byteCount > Self.largestPiece {
+      unsafe piece.deallocate()
+      return
+    }
+    let lines = (byteCount + Self.line - 1) / Self.line
+    unsafe piece.storeBytes(of: unused[lines], as: UnsafeMutableRawPointer?.self)
+    unsafe unused[lines] = piece
+  }
+
+  private func addBlock() {
+    let block = UnsafeMutableRawPointer.allocate(
+      byteCount: Self.blockSize, alignment: Self.blockSize)
+    // A capture of few conversations needs no whole block, and takes no more than it needs.
+    if unsafe !blocks.isEmpty { unsafe Self.preferLargePages(block) }
+    unsafe blocks.append(block)
+    used = 0
+  }
+
+  private static func preferLargePages(_ block: UnsafeMutableRawPointer) {
+    #if os(Linux)
+      // What it costs if the system does not is only time.
+      unsafe _ = madvise(block, blockSize, Int32(MADV_HUGEPAGE))
+    #endif
+  }
+}
