@@ -41,7 +41,8 @@ for capture in captures:
     theirs, ports = collections.Counter(), {}
     for stream, source, target, types, _ in rows:
         stream = int(stream.split(',')[0])
-        ports.setdefault(stream, set()).update((int(source.split(',')[0]), int(target.split(',')[0])))
+        pair = (int(source.split(',')[0]), int(target.split(',')[0]))
+        ports.setdefault(stream, set()).update(pair)
         for kind in types.split(','):
             if kind:
                 name = NAMES[int(kind)] if int(kind) < len(NAMES) else 'unknown'

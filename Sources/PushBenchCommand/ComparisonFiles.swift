@@ -46,7 +46,8 @@ struct ComparisonFiles {
     }
     let sentence =
       "\(row.measure.title) (\(row.measure.part.words)): \(numbers.joined(separator: ", ")). "
-      + "From scenario \(ComparisonText.name(of: shown.unit)), without what the difference does not take."
+      + "From scenario \(ComparisonText.name(of: shown.unit)), "
+      + "without what the difference does not take."
     let runs = shown.scenarios.compactMap { Run($0, subject: comparison.subject) }
     let common = Self.commonStart(runs.map(\.trace))
     var page = "# \(row.measure.title)\n\n\(sentence)\n"

@@ -23,8 +23,8 @@ public enum MeasureNumber {
     return low == high ? whole : "\(whole) (\(low)…\(high))"
   }
 
-  /// How many times the first contestant's: `×1.31`, `÷5,880`, `=`, `∞` where that one has none; with
-  /// `~` in front when a seed shows the opposite.
+  /// How many times the first contestant's: `×1.31`, `÷5,880`, `=`, `∞` where that one has none;
+  /// with `~` in front when a seed shows the opposite.
   public static func ratio(_ row: ComparisonRow, _ index: Int) -> String {
     guard let first = row.cells[0].value, let own = row.cells[index].value else { return "" }
     if first == own { return "=" }

@@ -3,7 +3,7 @@ import Testing
 
 /// HTTP/2 of real programs (nghttp2), in a network namespace that nothing else uses.
 ///
-/// They know nothing of APNs; their requests are for its paths, and that is how they are recognised.
+/// They know nothing of APNs; their requests are for its paths: that is how they are recognised.
 @Suite struct ProviderCommandTests {
   static let missing: String? = {
     if geteuid() != 0 { return "root" }
@@ -21,8 +21,11 @@ import Testing
     trap 'kill -KILL $(jobs -p) 2>/dev/null' EXIT
     mkdir -p www/3/device; echo '{}' >www/3/device/0123456789abcdef; echo '{"aps":{}}' >body
     nghttpd --no-tls -v -d www 8443 >server.log 2>&1 &
-    for i in $(seq 300); do nghttp -n http://127.0.0.1:8443/ >/dev/null 2>&1 && break; sleep 0.1; done
-    tcpdump -i lo --immediate-mode -U -w h2.pcap 'tcp port 8443' >/dev/null 2>tcpdump.log & TCPDUMP=$!
+    for i in $(seq 300); do
+      nghttp -n http://127.0.0.1:8443/ >/dev/null 2>&1 && break; sleep 0.1
+    done
+    tcpdump -i lo --immediate-mode -U -w h2.pcap 'tcp port 8443' >tcpdump.out 2>tcpdump.log &
+    TCPDUMP=$!
     for i in $(seq 300); do grep -q listening tcpdump.log && break; sleep 0.1; done
     from=http://127.0.0.1:8443/3/device
     nghttp -n -H ':method: POST' -d body -H 'apns-topic: com.example' \\

@@ -31,6 +31,6 @@ import Testing
     let scenario = try ScenarioCheck(of: CorpusFolder.text(of: file), file: file).scenario
     #expect(scenario.client == machine || scenario.server == machine)
     #expect(scenario.faults.count <= 3)
-    #expect(scenario.steps.count <= 6)
+    #expect(scenario.steps.count <= 7)
   }
 }

@@ -45,7 +45,7 @@ public enum APNsMessageKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
 
 /// A message of an APNs simulation: its meaning without its bytes.
 ///
-/// 40 plain bytes. Fields whose meaning depends on the kind say so; the initialisers below set them.
+/// 40 plain bytes. Fields whose meaning depends on the kind say so.
 @frozen
 public struct APNsMessage: WireMessage, Hashable {
   public var what: APNsMessageKind

@@ -20,7 +20,7 @@ struct APNsDevicePolicy: Sendable, BitwiseCopyable {
   /// Corrects its clock by what the courier said once, for ever.
   var keepsFirstServerTime = false
   // The identity token.
-  /// Asks for a new one only when the courier has refused the old one, and takes a failure as final.
+  /// Asks for a new one only when the courier has refused the old one; takes a failure as final.
   var failsHardOnExpiry = false
   var neverRefreshesCredential = false
   var refreshesWithoutPause = false

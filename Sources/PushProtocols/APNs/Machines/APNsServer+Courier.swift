@@ -52,6 +52,7 @@ extension APNsServer {
     connections[Int(link.index)].identity = message.identity
     connections[Int(link.index)].credential = Instant(nanoseconds: message.first)
     expectKeepAlive(link, settings.presumedInterval, into: &effects)
+    endWithCredential(link, at: clock, into: &effects)
     var response = APNsMessage(.connectResponse)
     response.identity = message.identity
     response.token = devices[device].token
@@ -118,6 +119,17 @@ extension APNsServer {
       after: settings.silenceLimit(interval))
   }
 
+  /// The connection is as good as the identity token that it was opened with.
+  private mutating func endWithCredential(
+    _ link: LinkID, at clock: Clock, into effects: inout Effects<APNsMessage>
+  ) {
+    let credential = connections[Int(link.index)].credential
+    guard settings.enforcesCredentials, credential != .never else { return }
+    effects.setTimer(
+      TimerID(kind: TimerKind.credential, subject: link.index),
+      after: credential + settings.clockTolerance - clock.wall)
+  }
+
   // MARK: - Ending
 
   /// This end ends it.
@@ -138,7 +150,8 @@ extension APNsServer {
     connections[Int(link.index)].state = .over
     effects.cancelTimers(
       TimerID(kind: TimerKind.handshake, subject: link.index),
-      TimerID(kind: TimerKind.silence, subject: link.index))
+      TimerID(kind: TimerKind.silence, subject: link.index),
+      TimerID(kind: TimerKind.credential, subject: link.index))
     guard connection.port == .push, Int(connection.identity) < devices.count else { return }
     if devices[Int(connection.identity)].link == link || policy.oldEndDetachesNew {
       devices[Int(connection.identity)].link = Self.noLink

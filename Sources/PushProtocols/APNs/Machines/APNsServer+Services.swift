@@ -79,10 +79,17 @@ extension APNsServer {
       setRegistration(identity, Int(message.topic), 0)
       return false
     }
-    let isWaiting = entries.contains {
+    let waiting = entries.firstIndex {
       $0.publication == message.publication && Int($0.identity) == identity
     }
-    if !isWaiting { route(message, to: identity, at: clock, into: &effects) }
+    if let waiting {
+      // Its provider had no answer and sent it again: it lives anew.
+      let deadline =
+        message.first == .max ? Instant.never : clock.now + Nanoseconds(message.first)
+      entries[waiting].deadline = max(entries[waiting].deadline, deadline)
+    } else {
+      route(message, to: identity, at: clock, into: &effects)
+    }
     if settings.countsAccepted, kinds[Int(message.topic)] != .mdm || policy.dashboardCountsPush {
       effects.append(
         .countDone(publication: message.publication, receiver: NodeID(device: identity)))

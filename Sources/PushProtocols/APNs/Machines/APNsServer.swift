@@ -118,6 +118,7 @@ public struct APNsServer: ServerMachine {
     static let silence: UInt8 = 1
     /// Its subject is a device, not a connection.
     static let repush: UInt8 = 2
+    static let credential: UInt8 = 3
   }
 
   // MARK: - Machine
@@ -147,6 +148,8 @@ public struct APNsServer: ServerMachine {
   public mutating func crash() {
     for index in connections.indices { connections[index].state = .over }
     for index in devices.indices { devices[index].link = Self.noLink }
+    // What was to be tried once has been tried.
+    entries.removeAll { $0.quality == 0 }
     for index in entries.indices { entries[index].link = Self.noLink }
     if policy.dropsStoreOnRestart { entries.removeAll(keepingCapacity: true) }
     if policy.losesRegistrations {
@@ -264,6 +267,8 @@ public struct APNsServer: ServerMachine {
       if connection.state == .fresh || connection.state == .presented {
         close(link, at: clock, into: &effects)
       }
+    case TimerKind.credential:
+      close(link, at: clock, into: &effects)
     case TimerKind.silence:
       guard connection.state == .presented || connection.state == .online else { return }
       let over = connection.lastIn + settings.silenceLimit(connection.interval)

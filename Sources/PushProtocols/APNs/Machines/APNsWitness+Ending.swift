@@ -42,7 +42,9 @@ extension APNsWitness {
 
   private mutating func settle(_ row: Int, at now: Instant, _ ledger: inout Ledger) {
     let facts = ledger.deliveries[row].facts
-    if notes[row].isClaimed, ledger.calmReached { ledger.deliveries[row].facts.insert(.countedDone) }
+    if notes[row].isClaimed, ledger.calmReached {
+      ledger.deliveries[row].facts.insert(.countedDone)
+    }
     guard !facts.contains(.acknowledged) else { return }
     // On a good network the first half of the calm is enough for whoever wants to be there: what
     // ends later has been waited for in vain.

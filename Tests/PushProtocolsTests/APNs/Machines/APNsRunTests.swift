@@ -198,7 +198,7 @@ import Timeline
     let bench = try bench(client: client)
     var scenario = scenario("push:a", [Parameter("keep-alive", 60_000_000_000)])
     scenario.serverParameters = [Parameter("presumed-interval", 60_000_000_000)]
-    scenario.steps.append(submit(1, at: 5))
+    scenario.steps.append(submit(1, at: 15))
     scenario.faults = [Fault(.halfOpen, node: phone, .at(.start + .seconds(10)))]
     let found = findings(bench, scenario)
     #expect(found.contains("zombie") == isZombie)
