@@ -117,6 +117,10 @@ extension APNsWitness {
     case .push, .save:
       let row = row(of: message.publication, receiver: .server)
       if row >= 0 { ledger.deliveries[row].mark(.received, step: .received, at: now) }
+      if let slot = slot(of: message.publication) {
+        acceptances &+= 1
+        publications[slot].gotPlace = acceptances
+      }
       links[Int(link.index)].requests &+= 1
     case .register, .fetch, .idle, .result:
       links[Int(link.index)].requests &+= 1

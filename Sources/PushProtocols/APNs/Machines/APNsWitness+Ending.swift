@@ -74,7 +74,10 @@ extension APNsWitness {
         return true
       }
     }
-    return false
+    return publications.contains {
+      $0.topic == notes[row].topic && $0.acceptedAt == .never
+        && $0.gotPlace > notes[row].firstPlace
+    }
   }
 
   /// Both ends are content, and something that the device wants would not be sent to it.

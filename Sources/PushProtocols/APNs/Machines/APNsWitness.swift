@@ -45,6 +45,9 @@ public struct APNsWitness: Witness {
     var quality: UInt8
     var expiry: Nanoseconds
     var acceptedAt = Instant.never
+    /// Its place among all acceptances when the server last got it; 0: it never did. A server that
+    /// dies before it answers may have stored it all the same.
+    var gotPlace: UInt32 = 0
     var upRow: Int32 = -1
   }
 
