@@ -28,9 +28,10 @@ public enum APNsProviderModel: PushModel {
       server: front.idleDrop + slack)
   }
 
-  /// The longest wait, a failure after it, and the way back; twice.
+  /// The longest wait, a failure after it, and the way back; twice. TCP may take a minute to try
+  /// once more to connect.
   public static func calm(for scenario: Scenario) -> Nanoseconds {
-    var longest = Nanoseconds.zero
+    var longest = Nanoseconds.seconds(75)
     for device in scenario.devices {
       let settings = APNsProviderClientSettings(device)
       longest = max(

@@ -2,11 +2,12 @@ internal import Custody
 internal import Simulation
 internal import Timeline
 
-/// Seeds for a search: each makes one part of the machines work.
+/// Seeds for a search: each makes one part of the machines work. All hold, the one whose clock is
+/// wrong too.
 enum APNsProviderStandardScenarios {
   static let all: [Scenario] = [
     bursts, goAways, warmUp, unanswered, outOfOrder, longTokens, idleWedge, deadTokens, throttled,
-    expiring, silent, asleep, late,
+    expiring, silent, asleep, ahead,
   ]
 
   private static func scenario(
@@ -172,13 +173,19 @@ enum APNsProviderStandardScenarios {
     return made.build()
   }()
 
-  static let late: Scenario = {
-    var made = scenario("the first provider token is made long after the connection")
+  static let ahead: Scenario = {
+    var made = scenario("a wall clock that is two hours ahead when the first token is made")
     let provider = made.device("provider", [durable])
     made.at(0, provider, .connect)
     for second: UInt64 in [60, 61, 90] {
       made.submit(second * 1000, provider, topic: 0, quality: 1)
     }
-    return made.build()
+    var built = made.build()
+    built.faults = [
+      Fault(
+        .clockJump(.client, forward: true, by: .hours(2)), node: NodeID(device: provider),
+        .at(.start))
+    ]
+    return built
   }()
 }
