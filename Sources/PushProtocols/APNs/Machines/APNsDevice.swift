@@ -12,8 +12,8 @@ internal import Timeline
 /// The daemon keeps one courier connection (`APNsDevice+Connection`, `+KeepAlive`, `+Credential`),
 /// stores and hands over what comes (`+Notifications`). Apps register with their services, fetch
 /// changes, save their own and carry out commands over short-lived connections (`+Requests`).
-/// States and flows are those of the independent clients that were read for
-/// docs/apns.md; nothing here is the vendor's code.
+/// States and flows are those that independent clients have in common; nothing here is the
+/// vendor's code.
 public struct APNsDevice: ClientMachine {
   public typealias Message = APNsMessage
 
