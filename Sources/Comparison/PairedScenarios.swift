@@ -96,7 +96,7 @@ struct PairedScenarios {
       guard case .fault(let position) = entry.what, timed[position] == nil else { continue }
       var fault = scenario.faults[position]
       fault.anchor = .at(entry.time)
-      if fault.node.isServer, !fault.kind.concernsServer { fault.node = entry.device }
+      if fault.node.isServer, !fault.kind.isServers { fault.node = entry.device }
       timed[position] = fault
     }
     scenario.faults = timed.compactMap { $0 }
@@ -112,18 +112,5 @@ struct PairedScenarios {
     options.eventLimit = Comparison.eventLimit
     _ = bench.run(scenario, options: options)
     return bench.trace
-  }
-}
-
-extension FaultKind {
-  /// Strikes the server once, not each device.
-  fileprivate var concernsServer: Bool {
-    switch self {
-    case .restartServer, .pause(.server, _), .slow(.server, _, _), .clockJump(.server, _, _): true
-    case .delay, .pause, .slow, .clockJump, .lose, .cut, .halfOpen, .reset, .forgetMapping,
-      .changeNetwork, .refuse, .killClient, .resubmit, .expireCredential, .slowRefresh,
-      .refuseRefresh, .staleRefresh, .loseRefresh, .throttleRefresh:
-      false
-    }
   }
 }

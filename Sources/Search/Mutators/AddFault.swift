@@ -92,7 +92,7 @@ public struct AddFault: Mutator {
 
 extension FaultKind {
   /// Concerns the server, so it has no device.
-  var isServers: Bool {
+  public var isServers: Bool {
     switch self {
     case .restartServer, .pause(.server, _), .slow(.server, _, _), .clockJump(.server, _, _): true
     case .delay, .pause, .slow, .clockJump, .lose, .cut, .halfOpen, .reset, .forgetMapping,

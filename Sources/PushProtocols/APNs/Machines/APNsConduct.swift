@@ -10,7 +10,7 @@ enum APNsConduct: UInt16, CaseIterable, Sendable {
   case unaskedKeepAliveResponse
   case wrongDirection, wrongPort
   case deliversExpired
-  case unaskedAnswer, secondRequest
+  case unaskedAnswer
   case successWithoutResult
 
   var text: String {
@@ -39,7 +39,6 @@ enum APNsConduct: UInt16, CaseIterable, Sendable {
     case .unaskedAnswer: "an answer that nothing asked for"
     case .successWithoutResult:
       "MDM: a command is shown as successful that no device has acknowledged"
-    case .secondRequest: "a request on a connection whose last one is not answered yet"
     }
   }
 }

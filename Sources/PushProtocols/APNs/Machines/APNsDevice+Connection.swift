@@ -218,13 +218,10 @@ extension APNsDevice {
     effects.setTimer(TimerKind.retry, after: wait)
   }
 
-  /// Doubles from the minimum to the maximum; longer by up to a fifth that differs between devices
-  /// and attempts, so that devices that lost one courier don't come back at once.
   func pause(after attempts: UInt32) -> Nanoseconds {
-    let doubled = settings.backOffMinimum * (1 << UInt64(min(attempts, 20)))
-    let plain = min(doubled, settings.backOffMaximum)
-    var hash = UInt64(node.index) << 32 | UInt64(allAttempts)
-    hash = (hash ^ 0x9e37_79b9_7f4a_7c15) &* 0xff51_afd7_ed55_8ccd
-    return plain + Nanoseconds(plain.count / 1024 / 5 &* ((hash >> 40) % 1024))
+    let backOff = BackOff(
+      minimum: settings.backOffMinimum, maximum: settings.backOffMaximum,
+      jitter: (1, 5))
+    return backOff.pause(after: attempts, of: node, attempt: allAttempts)
   }
 }

@@ -79,8 +79,6 @@ public struct APNsMessage: WireMessage, Hashable {
 
     /// `notification`: it came from storage.
     public static var stored: Self { .init(rawValue: 1 << 0) }
-    /// `notification`: the last one from storage.
-    public static var lastStored: Self { .init(rawValue: 1 << 1) }
     /// `changes`: more is coming.
     public static var moreComing: Self { .init(rawValue: 1 << 2) }
     /// `changes`: the service knows the device's registration.

@@ -55,8 +55,8 @@ struct APNsDevicePolicy: Sendable, BitwiseCopyable {
   var savesCursorFirst = false
   /// Asks again with the expired change token.
   var keepsExpiredCursor = false
-  /// A prefetch that ends after the fetch it raced puts the older change token back… and one that
-  /// began later is taken to have everything up to its own.
+  /// Advances the change token by one for each answer, so that a change which both a prefetch and
+  /// the fetch after a push bring counts twice, and the next is skipped.
   var prefetchSkips = false
   /// Believes for ever that it is registered once it was.
   var believesRegistered = false

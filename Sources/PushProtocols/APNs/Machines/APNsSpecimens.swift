@@ -3,15 +3,8 @@ internal import Simulation
 /// All APNs machines by name: the ones that are meant to be right, our models of two published
 /// configurations, and the specimens, each one change of policy.
 enum APNsSpecimens {
-  struct Entry<Policy: Sendable>: Sendable {
-    var name: String
-    var summary: String
-    var citation: String
-    var policy: Policy
-  }
-
-  typealias Device = Entry<APNsDevicePolicy>
-  typealias Server = Entry<APNsServerPolicy>
+  typealias Device = Specimen<APNsDevicePolicy>
+  typealias Server = Specimen<APNsServerPolicy>
 
   private static func device(
     _ name: String, _ defects: [WritableKeyPath<APNsDevicePolicy, Bool>], _ summary: String,
@@ -203,10 +196,7 @@ enum APNsSpecimens {
   ]
 
   static var machineNames: [ProtocolUnderTest.MachineName] {
-    devices.map { .init(name: $0.name, side: .client, summary: $0.summary, citation: $0.citation) }
-      + servers.map {
-        .init(name: $0.name, side: .server, summary: $0.summary, citation: $0.citation)
-      }
+    .init(clients: devices, servers: servers)
   }
 
   /// A bench of two machines by name.

@@ -20,7 +20,7 @@ public final class APNsCaptureObserver: CaptureObserver {
   /// Those that are listed or told of.
   private(set) var filed: [APNsDelivery] = []
   private(set) var closed: [APNsConversation] = []
-  var violations = APNsViolationLog()
+  var violations = ViolationLog()
   var zombies: [(zombie: APNsZombie, conversation: APNsConversation)] = []
   var newTokens: [APNsNewToken] = []
   private(set) var refused: [APNsObservedDevice] = []
@@ -216,72 +216,4 @@ struct APNsNewToken {
   var to: APNsObservedDevice
   var session: SessionID
   var moment: Moment
-}
-
-/// The rules that a capture breaks: each once a session, with the packets that break it.
-struct APNsViolationLog {
-  /// Frames that a report names for one rule in one session.
-  private static let storyLimit = 5
-
-  private struct Entry {
-    var rule: String
-    var headline: String
-    var session: SessionID
-    var count: UInt32
-    var story: [StoryLine]
-  }
-
-  private struct Key: Hashable {
-    var rule: String
-    var session: SessionID
-  }
-
-  private var entries: [Entry] = []
-  private var index: [Key: Int] = [:]
-  private var forgotten: Set<SessionID> = []
-
-  mutating func add(
-    _ rule: String, headline: String, detail: String, session: SessionID, at moment: Moment
-  ) {
-    let line = StoryLine(RecordedMoment(moment), detail)
-    let key = Key(rule: rule, session: session)
-    if let at = index[key] {
-      entries[at].count += 1
-      if entries[at].story.count < Self.storyLimit { entries[at].story.append(line) }
-      return
-    }
-    index[key] = entries.count
-    entries.append(
-      Entry(rule: rule, headline: headline, session: session, count: 1, story: [line]))
-  }
-
-  /// The session turned out not to be wholly known, so nothing is held against its ends.
-  mutating func forget(_ session: SessionID) { forgotten.insert(session) }
-
-  /// In the order in which each was first broken.
-  /// - Parameter name: who a session belongs to, which may be known only after its first packet.
-  func findings(name: (SessionID) -> String) -> [FindingRecord] {
-    entries.filter { !forgotten.contains($0.session) }.map { entry in
-      let subscriber = name(entry.session)
-      let times = entry.count == 1 ? "" : " (\(entry.count) times)"
-      return FindingRecord(
-        .protocolRule, .violated, label: "PROTOCOL", subscriber: subscriber,
-        headline: "\(subscriber), session \(entry.session.number): \(entry.headline)\(times)",
-        reason: "The protocol has no public standard; \(Self.ground(entry.rule)).",
-        rule: entry.rule, story: entry.story)
-    }
-  }
-
-  /// Why it is held against anybody.
-  private static func ground(_ rule: String) -> String {
-    switch rule {
-    case "apns-ack-identity", "apns-ack-token", "apns-ack-connection":
-      "an acknowledgement that names something else completes nothing, or the wrong notification"
-    case "apns-filter-after-connect":
-      "a courier sends nothing to a connection without a filter"
-    case "apns-pack-tables":
-      "but two tables that differ turn every later reference into something wrong"
-    case _: "all known readers take this for an error, or read something else than was meant"
-    }
-  }
 }

@@ -219,14 +219,10 @@ extension APNsProviderClient {
     attempts &+= 1
   }
 
-  /// Doubles from the minimum to the maximum; longer by a share that differs between providers and
-  /// attempts, so that those that lost one server don't come back at once.
   func pause(after failures: UInt32) -> Nanoseconds {
-    let doubled = settings.backOffMinimum * (1 << UInt64(min(failures, 20)))
-    let plain = min(doubled, settings.backOffMaximum)
-    var hash = UInt64(node.index) << 32 | UInt64(allAttempts)
-    hash = (hash ^ 0x9e37_79b9_7f4a_7c15) &* 0xff51_afd7_ed55_8ccd
-    let share = (hash >> 40) % 1024
-    return plain + Nanoseconds(plain.count / 1024 / 100 &* settings.jitterPercent &* share)
+    let backOff = BackOff(
+      minimum: settings.backOffMinimum, maximum: settings.backOffMaximum,
+      jitter: (settings.jitterPercent, 100))
+    return backOff.pause(after: failures, of: node, attempt: allAttempts)
   }
 }

@@ -4,15 +4,8 @@ internal import Simulation
 /// each one change of policy. Classes (G1, A1…) and numbers are those of the reports that the
 /// citations name.
 enum APNsProviderSpecimens {
-  struct Entry<Policy: Sendable>: Sendable {
-    var name: String
-    var summary: String
-    var citation: String
-    var policy: Policy
-  }
-
-  typealias Client = Entry<APNsProviderPolicy>
-  typealias Front = Entry<APNsProviderFrontPolicy>
+  typealias Client = Specimen<APNsProviderPolicy>
+  typealias Front = Specimen<APNsProviderFrontPolicy>
 
   private static func client(
     _ name: String, _ defect: WritableKeyPath<APNsProviderPolicy, Bool>?, _ summary: String,
@@ -116,10 +109,7 @@ enum APNsProviderSpecimens {
   ]
 
   static var machineNames: [ProtocolUnderTest.MachineName] {
-    clients.map { .init(name: $0.name, side: .client, summary: $0.summary, citation: $0.citation) }
-      + fronts.map {
-        .init(name: $0.name, side: .server, summary: $0.summary, citation: $0.citation)
-      }
+    .init(clients: clients, servers: fronts)
   }
 
   /// A bench of two machines by name.

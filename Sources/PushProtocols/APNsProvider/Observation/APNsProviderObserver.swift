@@ -22,7 +22,7 @@ public final class APNsProviderObserver: CaptureObserver {
   var onlooker: ((SessionID, HTTP2Event, HTTP2Place) -> Void)?
   private var conversations = ConnectionTable<APNsProviderConversation>()
   private(set) var closed: [APNsProviderConversation] = []
-  var violations = MQTTViolationLog()
+  var violations = ViolationLog()
   private(set) var warnings: [WarningRecord] = []
   /// Pushes without an answer, by what tells them from others.
   private var unresolved: [String: APNsPush] = [:]

@@ -269,14 +269,10 @@ extension MQTTClient {
     effects.setTimer(TimerKind.retry, after: pause)
   }
 
-  /// Doubles from the minimum to the maximum; longer by a share that differs between devices and
-  /// attempts, so that devices that lost one server don't come back at once.
   func pause(after attempts: UInt32) -> Nanoseconds {
-    let doubled = settings.backOffMinimum * (1 << UInt64(min(attempts, 20)))
-    let plain = min(doubled, settings.backOffMaximum)
-    var hash = UInt64(node.index) << 32 | UInt64(allAttempts)
-    hash = (hash ^ 0x9e37_79b9_7f4a_7c15) &* 0xff51_afd7_ed55_8ccd
-    let share = (hash >> 40) % 1024
-    return plain + Nanoseconds(plain.count / 1024 / 100 &* settings.jitterPercent &* share)
+    let backOff = BackOff(
+      minimum: settings.backOffMinimum, maximum: settings.backOffMaximum,
+      jitter: (settings.jitterPercent, 100))
+    return backOff.pause(after: attempts, of: node, attempt: allAttempts)
   }
 }

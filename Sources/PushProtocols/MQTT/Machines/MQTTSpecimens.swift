@@ -2,15 +2,8 @@ internal import Simulation
 
 /// All MQTT machines by name: the standard ones and the specimens, each one change of policy.
 enum MQTTSpecimens {
-  struct Entry<Policy: Sendable>: Sendable {
-    var name: String
-    var summary: String
-    var citation: String
-    var policy: Policy
-  }
-
-  typealias Client = Entry<MQTTClientPolicy>
-  typealias Broker = Entry<MQTTBrokerPolicy>
+  typealias Client = Specimen<MQTTClientPolicy>
+  typealias Broker = Specimen<MQTTBrokerPolicy>
 
   private static func client(
     _ name: String, _ defect: WritableKeyPath<MQTTClientPolicy, Bool>?, _ summary: String,
@@ -175,10 +168,7 @@ enum MQTTSpecimens {
   ]
 
   static var machineNames: [ProtocolUnderTest.MachineName] {
-    clients.map { .init(name: $0.name, side: .client, summary: $0.summary, citation: $0.citation) }
-      + brokers.map {
-        .init(name: $0.name, side: .server, summary: $0.summary, citation: $0.citation)
-      }
+    .init(clients: clients, servers: brokers)
   }
 
   /// A bench of two machines by name.

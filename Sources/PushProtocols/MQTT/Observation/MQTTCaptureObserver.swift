@@ -25,7 +25,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
   private(set) var deliveries: [MQTTDelivery] = []
   private(set) var closed: [MQTTPastConversation] = []
   var stillOpen: [MQTTConversation] = []
-  var violations = MQTTViolationLog()
+  var violations = ViolationLog()
   private(set) var warnings: [WarningRecord] = []
   var zombies: [(zombie: MQTTZombie, conversation: MQTTConversation)] = []
   var repeatedExactlyOnce: [(delivery: MQTTDelivery, moment: Moment, session: SessionID)] = []
