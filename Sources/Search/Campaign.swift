@@ -79,9 +79,11 @@ public struct Campaign: Sendable {
     let ground = ground(epoch: 0)
     let report = await workers[0].run(asGiven: given, on: ground)
     // All of them are worth starting from, new or not.
-    for (scenario, events) in zip(given, report.eventsAsGiven) {
+    for (index, (scenario, events)) in zip(given, report.eventsAsGiven).enumerated() {
       corpus.entries.append(
-        CorpusEntry(scenario, fresh: [], epoch: 0, events: events, yardstick: events))
+        CorpusEntry(
+          scenario, fresh: [], epoch: 0, family: family(ofGiven: index), events: events,
+          yardstick: events))
     }
     for discovery in report.discoveries {
       if let index = given.firstIndex(of: discovery.scenario) {
@@ -99,13 +101,16 @@ public struct Campaign: Sendable {
         corpus.entries[index].yardstick = trimmed.events
         corpus.entries.append(
           CorpusEntry(
-            trimmed.scenario, fresh: [], epoch: 0, events: trimmed.events,
-            yardstick: trimmed.events))
+            trimmed.scenario, fresh: [], epoch: 0, family: family(ofGiven: index),
+            events: trimmed.events, yardstick: trimmed.events))
         statistics.executions += UInt64(trimmed.executions)
       }
     }
     return finish(epoch: 0, findingsBefore: before, entriesBefore: known)
   }
+
+  /// Who descends from whom is not kept when a campaign is stopped: all are one family then.
+  private func family(ofGiven index: Int) -> Int { settings.firstEpoch == 0 ? index : 0 }
 
   public mutating func runEpoch() async -> EpochReport {
     let number = epoch + 1
@@ -185,7 +190,9 @@ public struct Campaign: Sendable {
       credit(discovery.mutators) { $0.novel += 1 }
       if keeping {
         var entry = CorpusEntry(
-          discovery.scenario, fresh: fresh, epoch: epoch, events: discovery.events,
+          discovery.scenario, fresh: fresh, epoch: epoch,
+          family: discovery.parent.map { corpus.entries[$0].family } ?? 0,
+          events: discovery.events,
           yardstick: discovery.parent.map { corpus.entries[$0].yardstick } ?? discovery.events)
         if let parent = discovery.parent { entry.hints = corpus.entries[parent].hints }
         corpus.entries.append(entry)

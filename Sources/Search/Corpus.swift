@@ -13,6 +13,8 @@ public struct CorpusEntry: Sendable {
   public var draws = 0
   /// The epoch that found it; 0 for what the campaign began with.
   public var epoch: Int
+  /// The given scenario that it descends from, by number.
+  public var family: Int
   /// Events of its run: what it costs to start from it.
   public var events: UInt32
   /// Events of the scenario that it descends from, as short as that can be: what is cheap for its
@@ -20,11 +22,13 @@ public struct CorpusEntry: Sendable {
   public var yardstick: UInt32
 
   public init(
-    _ scenario: Scenario, fresh: [UInt16], epoch: Int, events: UInt32, yardstick: UInt32
+    _ scenario: Scenario, fresh: [UInt16], epoch: Int, family: Int = 0, events: UInt32,
+    yardstick: UInt32
   ) {
     self.scenario = scenario
     self.fresh = fresh
     self.epoch = epoch
+    self.family = family
     self.events = events
     self.yardstick = yardstick
   }
@@ -69,36 +73,67 @@ struct Price: Sendable {
 
 /// Interesting scenarios, the rarer what they showed, the more often drawn (AFLFast: Böhme, Pham,
 /// Roychoudhury, CCS 2016).
+///
+/// Every other draw is from a family that is picked evenly: what descends from one given scenario.
+/// By rarity alone the family with the most states would get nearly everything, and a defect that
+/// shows in a plain family only (such as a store that a restart empties) would be missed.
 public struct Corpus: Sendable {
   public var entries: [CorpusEntry] = []
-  /// Running sums of energies, for drawing.
-  private var sums: [UInt64] = []
+  private var all = Lottery()
+  private var families: [Lottery] = []
 
   public init() {}
 
   /// Works out energies anew; whole numbers, so that every machine agrees.
   mutating func energize(by map: borrowing NoveltyMap, price: Price) {
-    sums.removeAll(keepingCapacity: true)
-    var sum: UInt64 = 0
+    all.clear()
+    for index in families.indices { families[index].clear() }
     for index in entries.indices {
       var energy: UInt64 = entries[index].epoch == 0 ? 1 << 26 : 1 << 18
       for slot in entries[index].fresh.prefix(32) {
         energy += (1 << 30) / (1 + UInt64(map.hits[Int(slot)]))
       }
-      sum += max(1, entries[index].afterCost(energy, price: price))
-      sums.append(sum)
+      energy = max(1, entries[index].afterCost(energy, price: price))
+      all.add(index, energy)
+      let family = entries[index].family
+      while families.count <= family { families.append(Lottery()) }
+      families[family].add(index, energy)
     }
   }
 
   func draw(using random: inout SeededRandom) -> Int {
-    guard let total = sums.last, total > 0 else { return random.below(entries.count) }
-    let wanted = random.next() % total
-    var low = 0
-    var high = sums.count - 1
-    while low < high {
-      let middle = (low + high) / 2
-      if sums[middle] > wanted { high = middle } else { low = middle + 1 }
+    if families.count > 1, random.chance(1, in: 2) {
+      let family = families[random.below(families.count)]
+      if let index = family.draw(using: &random) { return index }
     }
-    return low
+    return all.draw(using: &random) ?? random.below(entries.count)
+  }
+
+  /// Draws tickets in proportion to their energies.
+  private struct Lottery: Sendable {
+    private var tickets: [Int] = []
+    private var sums: [UInt64] = []
+
+    mutating func clear() {
+      tickets.removeAll(keepingCapacity: true)
+      sums.removeAll(keepingCapacity: true)
+    }
+
+    mutating func add(_ ticket: Int, _ energy: UInt64) {
+      tickets.append(ticket)
+      sums.append((sums.last ?? 0) + energy)
+    }
+
+    func draw(using random: inout SeededRandom) -> Int? {
+      guard let total = sums.last, total > 0 else { return nil }
+      let wanted = random.next() % total
+      var low = 0
+      var high = sums.count - 1
+      while low < high {
+        let middle = (low + high) / 2
+        if sums[middle] > wanted { high = middle } else { low = middle + 1 }
+      }
+      return tickets[low]
+    }
   }
 }

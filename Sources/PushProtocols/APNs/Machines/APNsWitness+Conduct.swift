@@ -88,7 +88,9 @@ extension APNsWitness {
       blame(server: .reusesMessageID, link, &ledger)
     }
     let row = row(of: message.publication, receiver: NodeID(device: Int(view.device)))
-    if row >= 0, notes[row].deadline < now, ledger.deliveries[row].facts.contains(.accepted) {
+    if row >= 0, max(notes[row].deadline, notes[row].latest) < now,
+      ledger.deliveries[row].facts.contains(.accepted)
+    {
       blame(server: .deliversExpired, link, &ledger)
     }
   }

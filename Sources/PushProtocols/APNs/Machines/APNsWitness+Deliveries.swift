@@ -12,7 +12,10 @@ extension APNsWitness {
     let device = Int(links[Int(link.index)].device)
     switch message.what {
     case .connectResponse:
-      guard message.status == APNsStatus.ok.rawValue else { return }
+      guard message.status == APNsStatus.ok.rawValue else {
+        if devices[device].token == 0 { devices[device].token = links[Int(link.index)].tokenBefore }
+        return
+      }
       links[Int(link.index)].responded = true
       links[Int(link.index)].token = message.token
       devices[device].token = message.token
@@ -48,8 +51,9 @@ extension APNsWitness {
     _ publication: UInt16, author: Int, at now: Instant, _ ledger: inout Ledger
   ) {
     guard let slot = slot(of: publication) else { return }
+    publications[slot].gotPlace = 0
     guard publications[slot].acceptedAt == .never else {
-      extend(slot, at: now)
+      extend(slot, at: now, &ledger)
       return
     }
     publications[slot].acceptedAt = now
@@ -64,8 +68,7 @@ extension APNsWitness {
       let isCurrent =
         token != 0 && registration.atServer == token && registration.known == token
       guard registration.isWanted, kind == .sync ? registration.wasEverKnown : isCurrent else {
-        let known = Int(rows[slot &* settings.count &+ device])
-        if known >= 0 { ledger.deliveries[known].facts.insert(.accepted) }
+        notePlace(slot, device, at: now, &ledger)
         continue
       }
       let row = row(slot: slot, device: device, at: now, &ledger)
@@ -79,10 +82,13 @@ extension APNsWitness {
 
   /// A provider that had no answer sent it again: it lives anew, and is newer than what came in
   /// between.
-  private mutating func extend(_ slot: Int, at now: Instant) {
+  private mutating func extend(_ slot: Int, at now: Instant, _ ledger: inout Ledger) {
     for device in settings.indices {
       let row = Int(rows[slot &* settings.count &+ device])
-      guard row >= 0 else { continue }
+      guard row >= 0 else {
+        notePlace(slot, device, at: now, &ledger)
+        continue
+      }
       acceptances &+= 1
       notes[row].lastPlace = acceptances
       if !isOnline(device, topic: publications[slot].topic) { notes[row].wasStored = true }
@@ -90,6 +96,20 @@ extension APNsWitness {
         notes[row].deadline = now + publications[slot].expiry
       }
     }
+  }
+
+  /// Nothing is owed to the device, but if the service knows a token of it, what it pushes may take
+  /// the place of something older that is.
+  private mutating func notePlace(
+    _ slot: Int, _ device: Int, at now: Instant, _ ledger: inout Ledger
+  ) {
+    let isKnown = rows[slot &* settings.count &+ device] >= 0
+    let topic = Int(publications[slot].topic)
+    guard topic < kinds.count, publications[slot].sender.device != device,
+      !settings[device].isProvider, isKnown || registrations[place(device, topic)].atServer != 0
+    else { return }
+    let row = row(slot: slot, device: device, at: now, &ledger)
+    ledger.deliveries[row].facts.insert(.accepted)
   }
 
   /// The courier has a connection of the device on which it may send the topic.
@@ -120,12 +140,22 @@ extension APNsWitness {
       if let slot = slot(of: message.publication) {
         acceptances &+= 1
         publications[slot].gotPlace = acceptances
+        let latest = now + publications[slot].expiry
+        for device in settings.indices {
+          let row = Int(rows[slot &* settings.count &+ device])
+          if row >= 0 { notes[row].latest = max(notes[row].latest, latest) }
+        }
       }
       links[Int(link.index)].requests &+= 1
     case .register, .fetch, .idle, .result:
       links[Int(link.index)].requests &+= 1
-    case .connect, .connectResponse, .notification, .keepAliveResponse, .noStorage, .setState,
-      .registered, .changes, .saved, .command, .pushAnswer:
+    case .connect:
+      // A courier that dies before it answers may have given a new token all the same.
+      let device = Int(links[Int(link.index)].device)
+      links[Int(link.index)].tokenBefore = devices[device].token
+      devices[device].token = 0
+    case .connectResponse, .notification, .keepAliveResponse, .noStorage, .setState, .registered,
+      .changes, .saved, .command, .pushAnswer:
       break
     }
   }

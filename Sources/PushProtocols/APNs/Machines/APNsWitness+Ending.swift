@@ -6,6 +6,7 @@ extension APNsWitness {
   mutating func endAtServer(_ link: LinkID) {
     guard !links[Int(link.index)].serverOver else { return }
     links[Int(link.index)].serverOver = true
+    guard links[Int(link.index)].isCourier else { return }
     // What was not acknowledged on it, or was about to be written to it, is stored from now on.
     let device = Int(links[Int(link.index)].device)
     for slot in publications.indices {
@@ -75,7 +76,7 @@ extension APNsWitness {
       }
     }
     return publications.contains {
-      $0.topic == notes[row].topic && $0.acceptedAt == .never
+      $0.topic == notes[row].topic && $0.number != this.publication
         && $0.gotPlace > notes[row].firstPlace
     }
   }

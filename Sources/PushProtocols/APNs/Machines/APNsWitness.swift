@@ -25,6 +25,8 @@ public struct APNsWitness: Witness {
     var enteredAt = Instant.never
     var isCourier = false
     var token: UInt16 = 0
+    /// The token that the device had before the connect on this connection was got.
+    var tokenBefore: UInt16 = 0
     /// Connect response with success: written, and read.
     var responded = false
     var entered = false
@@ -45,8 +47,8 @@ public struct APNsWitness: Witness {
     var quality: UInt8
     var expiry: Nanoseconds
     var acceptedAt = Instant.never
-    /// Its place among all acceptances when the server last got it; 0: it never did. A server that
-    /// dies before it answers may have stored it all the same.
+    /// Its place among all acceptances when the server last got it; 0: it never did, or has
+    /// answered since. A server that dies before it answers may have stored it all the same.
     var gotPlace: UInt32 = 0
     var upRow: Int32 = -1
   }
@@ -54,7 +56,10 @@ public struct APNsWitness: Witness {
   /// What the ledger has no place for, by row.
   struct RowNote: Sendable, BitwiseCopyable {
     var topic: UInt16
+    /// For what the server has answered.
     var deadline = Instant.never
+    /// For what the server has got, answered or not: it may be sent until then.
+    var latest = Instant.start
     /// The courier had to store it at some time, so that a newer one may take its place.
     var wasStored = false
     /// A push was due, too.
@@ -76,7 +81,8 @@ public struct APNsWitness: Witness {
   }
 
   struct DeviceView: Sendable, BitwiseCopyable {
-    /// The token that the courier last gave it; 0: none, or lost with the courier's store.
+    /// The token that the courier last gave it; 0: none, lost with the courier's store, or the
+    /// courier got a connect and has not said what it made of it.
     var token: UInt16 = 0
     var link = LinkID(.max)
     var fetches: UInt16 = 0
