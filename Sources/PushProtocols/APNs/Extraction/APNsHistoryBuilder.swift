@@ -50,9 +50,15 @@ struct APNsHistoryBuilder {
     if let lifetime = recordings.lazy.compactMap({ $0.frames.first?.lifetime }).first {
       parameters.append(Parameter("credential-lifetime", lifetime.count))
     }
+    var serverParameters: [Parameter] = []
     if interval > Self.usualInterval {
-      history.scenario.serverParameters = [Parameter("presumed-interval", interval.count)]
+      serverParameters.append(Parameter("presumed-interval", interval.count))
     }
+    // Apple's courier keeps one; this one is seen to keep more.
+    if publications.mostStored > 1 {
+      serverParameters.append(Parameter("stored-per-app", UInt64(publications.mostStored)))
+    }
+    history.scenario.serverParameters = serverParameters
     history.scenario.devices = [
       Device(name: name, identity: name, parameters: parameters),
       Device(

@@ -32,6 +32,9 @@ struct APNsPublications {
   private(set) var entries: [Entry] = []
   /// Notifications without a topic, or too many to be numbered.
   private(set) var leftOut = 0
+  /// The most notifications of one app that came from storage when the device was back.
+  private(set) var mostStored = 1
+  private var stored: [APNsTopic: Int] = [:]
   private var byMessage: [UInt32: (content: Content, entry: Int)] = [:]
   private var byContent: [Content: Int] = [:]
   /// The entry of each frame, by connection and position.
@@ -40,6 +43,7 @@ struct APNsPublications {
   init(_ recordings: [APNsRecording]) {
     for (connection, recording) in recordings.enumerated() {
       marks.append([:])
+      stored.removeAll()
       var open: [UInt32: Int] = [:]
       var filtered: Moment?
       for (position, frame) in recording.frames.enumerated() {
@@ -67,6 +71,10 @@ struct APNsPublications {
       leftOut += 1
       return nil
     }
+    if Self.wasStored(notification, on: connection, filtered) {
+      stored[topic, default: 0] += 1
+      mostStored = max(mostStored, stored[topic, default: 0])
+    }
     let content = Content(topic: topic, digest: notification.digest, size: notification.size)
     var index: Int?
     if let known = byMessage[notification.messageID], known.content == content {
@@ -83,6 +91,14 @@ struct APNsPublications {
     byMessage[notification.messageID] = (content, entry)
     byContent[content] = entry
     return entry
+  }
+
+  /// The courier says so, or it came as soon as a device that was away had said what it wants.
+  private static func wasStored(
+    _ notification: APNsNotification, on connection: Int, _ filtered: Moment?
+  ) -> Bool {
+    let atOnce = filtered.map { notification.moment.time - $0.time < flush } ?? false
+    return notification.isFromStorage || (connection > 0 && atOnce)
   }
 
   private mutating func add(
@@ -102,8 +118,7 @@ struct APNsPublications {
       entry.expiry =
         expiry == 0 ? .zero : max(.seconds(1), .seconds((left.count + 999_999_999) / 1_000_000_000))
     }
-    let atOnce = filtered.map { notification.moment.time - $0.time < Self.flush } ?? false
-    if notification.isFromStorage || (connection > 0 && atOnce) {
+    if Self.wasStored(notification, on: connection, filtered) {
       if connection > 0 { entry.queuedFor = connection } else { entry.isOlderThanCapture = true }
     }
     entries.append(entry)

@@ -82,6 +82,8 @@ extension APNsDevice {
     _ message: APNsMessage, at clock: Clock, into effects: inout Effects<APNsMessage>
   ) {
     switch APNsStatus(rawValue: message.status) {
+    case .ok where message.flags.contains(.redirect):
+      follow(at: clock, into: &effects)
     case .ok:
       enter(message, at: clock, into: &effects)
     case .badNonce where !(policy.keepsFirstServerTime && clockAhead + clockBehind != .zero):
@@ -104,6 +106,20 @@ extension APNsDevice {
     }
   }
 
+  /// To another courier, at once; after some of them as after a connect that failed: they may send
+  /// this device in a circle.
+  private mutating func follow(at clock: Clock, into effects: inout Effects<APNsMessage>) {
+    redirects &+= 1
+    guard redirects <= Self.mostRedirects else {
+      redirects = 0
+      abandon(at: clock, into: &effects)
+      return
+    }
+    effects.append(.close(link))
+    forgetConnection(into: &effects)
+    start(at: clock, into: &effects)
+  }
+
   private mutating func enter(
     _ response: APNsMessage, at clock: Clock, into effects: inout Effects<APNsMessage>
   ) {
@@ -111,6 +127,7 @@ extension APNsDevice {
     connectedAt = clock.now
     awaitsKeepAlive = false
     credential.failures = 0
+    redirects = 0
     if response.token != 0, response.token != token {
       if policy.hidesTokenChange, token == 0 {
         // The apps' services go on with what they were told once.

@@ -8,6 +8,10 @@ extension APNsDevice {
   mutating func takeNotification(
     _ message: APNsMessage, at clock: Clock, into effects: inout Effects<APNsMessage>
   ) {
+    if policy.chokesOnPayload, message.publication % 4 == 0 {
+      abandon(at: clock, into: &effects)
+      return
+    }
     latestID = message.id
     guard
       let index = subscriptions.firstIndex(where: { $0.topic == message.topic && $0.isWanted })

@@ -60,6 +60,8 @@ public struct APNsDevice: ClientMachine {
   static let noLink = LinkID(.max)
   /// After a connection that held this long, back-off begins anew.
   static let stable = Nanoseconds.seconds(10)
+  /// It follows so many couriers that send it on before it pauses.
+  static let mostRedirects: UInt8 = 3
 
   let policy: APNsDevicePolicy
   var settings = APNsDeviceSettings()
@@ -75,6 +77,8 @@ public struct APNsDevice: ClientMachine {
   var connectedAt = Instant.start
   var attempts: UInt32 = 0
   var allAttempts: UInt32 = 0
+  /// Couriers that sent this device on since the last one that let it in.
+  var redirects: UInt8 = 0
   var interval = Nanoseconds.zero
   var awaitsKeepAlive = false
   var hasFiltered = false
@@ -169,6 +173,7 @@ public struct APNsDevice: ClientMachine {
     hasGivenUp = false
     link = Self.noLink
     attempts = 0
+    redirects = 0
     interval = settings.keepAlive
     awaitsKeepAlive = false
     hasFiltered = false

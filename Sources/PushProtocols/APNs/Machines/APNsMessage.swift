@@ -79,6 +79,8 @@ public struct APNsMessage: WireMessage, Hashable {
 
     /// `notification`: it came from storage.
     public static var stored: Self { .init(rawValue: 1 << 0) }
+    /// `connectResponse`: another courier is to be asked.
+    public static var redirect: Self { .init(rawValue: 1 << 1) }
     /// `changes`: more is coming.
     public static var moreComing: Self { .init(rawValue: 1 << 2) }
     /// `changes`: the service knows the device's registration.

@@ -68,6 +68,7 @@ public enum APNsModel: PushModel {
     case .connect:
       return name + (message.token == 0 ? " without token" : " token \(message.token)")
     case .connectResponse:
+      if message.flags.contains(.redirect) { return "\(name) to another courier" }
       return message.status == APNsStatus.ok.rawValue
         ? "\(name) ok, token \(message.token)" : "\(name) status \(message.status)"
     case .filter:

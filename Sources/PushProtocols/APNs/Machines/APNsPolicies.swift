@@ -40,6 +40,8 @@ struct APNsDevicePolicy: Sendable, BitwiseCopyable {
   var acknowledgesLatestID = false
   /// Acknowledges on the next connection what came on the last one.
   var acknowledgesAcrossReconnect = false
+  /// Every fourth notification is neither stored nor acknowledged, and the connection is closed.
+  var chokesOnPayload = false
   /// What is delivered again is given to the app again.
   var forgetsSeen = false
   // Requests of apps.
@@ -89,6 +91,8 @@ struct APNsServerPolicy: Sendable, BitwiseCopyable {
   var sendsToOldToken = false
   /// Waits for a message that no device sends before it delivers what is stored.
   var waitsForState = false
+  /// A device that was connected before is sent to another courier at each connect.
+  var redirectsInCircle = false
   // Services.
   /// Registrations are lost when the service restarts.
   var losesRegistrations = false

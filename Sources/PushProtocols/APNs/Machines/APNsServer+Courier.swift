@@ -39,6 +39,18 @@ extension APNsServer {
       close(link, at: clock, into: &effects)
       return
     }
+    if devices[device].redirects < settings.redirects
+      || (policy.redirectsInCircle && devices[device].connects > 0)
+    {
+      devices[device].redirects &+= 1
+      var response = APNsMessage(.connectResponse)
+      response.identity = message.identity
+      response.flags.insert(.redirect)
+      effects.send(response, on: link)
+      close(link, at: clock, into: &effects)
+      return
+    }
+    devices[device].redirects = 0
     devices[device].connects &+= 1
     let rotates =
       settings.rotateEvery > 0 && devices[device].connects % settings.rotateEvery == 0

@@ -2,7 +2,8 @@ internal import Custody
 internal import Simulation
 internal import Timeline
 
-// Store and forward: one notification for each app of a device that is not there, the newest.
+// Store and forward: one notification for each app of a device that is not there, the newest; or as
+// many as the scenario says.
 extension APNsServer {
   /// Takes a push for one device: to its connection, or into the store.
   mutating func route(
@@ -27,11 +28,13 @@ extension APNsServer {
           publication: message.publication, receiver: NodeID(device: identity), .messageExpired))
       return
     }
+    var newer = 1
     for index in entries.indices.reversed()
     where entries[index].identity == entry.identity && entries[index].topic == entry.topic
       && entries[index].link == Self.noLink
     {
-      forget(index, .superseded, into: &effects)
+      if newer >= settings.storedPerApp { forget(index, .superseded, into: &effects) }
+      newer &+= 1
     }
     entries.append(entry)
   }
@@ -95,8 +98,9 @@ extension APNsServer {
           publication: entry.publication, receiver: NodeID(device: Int(entry.identity))))
       entries.remove(at: index)
     }
-    let limit = settings.unackedLimit
-    if limit > 0, connections[Int(link.index)].unacked > limit &+ 8 {
+    // What is stored may all be written at once.
+    let limit = max(Int(settings.unackedLimit), kinds.count * settings.storedPerApp)
+    if settings.unackedLimit > 0, Int(connections[Int(link.index)].unacked) > limit {
       close(link, at: clock, into: &effects)
     }
   }
@@ -117,7 +121,7 @@ extension APNsServer {
   }
 
   /// What was written to a connection that is over and not acknowledged goes back to the store, and
-  /// only the newest of each app stays.
+  /// only the newest of each app stay.
   mutating func storeUnacked(
     of link: LinkID, identity: UInt16, at clock: Clock, into effects: inout Effects<APNsMessage>
   ) {
@@ -140,10 +144,10 @@ extension APNsServer {
       let entry = entries[index]
       guard entry.identity == identity, entry.link == Self.noLink else { continue }
       // Later in the list means newer.
-      let isOlder = entries[(index + 1)...].contains {
-        $0.identity == identity && $0.topic == entry.topic
+      let newer = entries[(index + 1)...].reduce(0) {
+        $0 + ($1.identity == identity && $1.topic == entry.topic ? 1 : 0)
       }
-      if isOlder { forget(index, .superseded, into: &effects) }
+      if newer >= settings.storedPerApp { forget(index, .superseded, into: &effects) }
     }
     // Stored for a device that is back already, on another connection.
     let current = devices[Int(identity)].link

@@ -5,7 +5,8 @@ internal import Timeline
 /// All that devices talk to: the courier, the front that providers push to, the service of apps
 /// (registrations, CloudKit's zones) and the MDM server.
 ///
-/// The courier stores one notification for each app and device, the newest, delivers what it stores
+/// The courier stores one notification for each app and device (or as many as the scenario says),
+/// the newest, delivers what it stores
 /// when the device has sent its filter, and sends again on the next connection what was not
 /// acknowledged. A 200 to a provider means "accepted". Connections are in `APNsServer+Courier`, the
 /// store in `+Store`, the services in `+Services` and `+Management`.
@@ -47,6 +48,8 @@ public struct APNsServer: ServerMachine {
     var fetches: UInt16 = 0
     var fetchWindow = Instant.start
     var connects: UInt16 = 0
+    /// Connects that were sent to another courier since the last one that was let in.
+    var redirects: UInt16 = 0
     /// When it last asked the MDM server for a command.
     var askedAt = Instant.start
   }

@@ -157,6 +157,8 @@ struct APNsServerSettings: Sendable, BitwiseCopyable {
   var fetchLimit: UInt16 = 0
   var repush = Nanoseconds.minutes(10)
   var rotateEvery: UInt16 = 0
+  var redirects: UInt16 = 0
+  var storedPerApp = 1
 
   init() {}
 
@@ -178,6 +180,8 @@ struct APNsServerSettings: Sendable, BitwiseCopyable {
     case (14, "change-horizon"): changeHorizon = UInt32(clamping: value)
     case (11, "fetch-limit"): fetchLimit = UInt16(clamping: value)
     case (12, "rotate-every"): rotateEvery = UInt16(clamping: value)
+    case (9, "redirects"): redirects = UInt16(min(value, UInt64(APNsDevice.mostRedirects)))
+    case (14, "stored-per-app"): storedPerApp = Int(clamping: max(1, value))
     case (6, "repush"): repush = max(length, .seconds(30))
     default: break  // Reported when the scenario is read.
     }
@@ -207,7 +211,8 @@ struct APNsServerSettings: Sendable, BitwiseCopyable {
       "the keep-alive interval that is expected of a device before it says its own"),
     .init(
       "unacked-limit", .count, standard: 0,
-      "closes a connection with more unacknowledged notifications; 0: never"),
+      "closes a connection with more unacknowledged notifications (no fewer than are stored for "
+        + "all apps); 0: never"),
     .init(
       "counts-accepted", .flag, standard: 1,
       "the services' books count a push as delivered when APNs accepts it (200)"),
@@ -220,6 +225,12 @@ struct APNsServerSettings: Sendable, BitwiseCopyable {
     .init(
       "rotate-every", .count, standard: 0,
       "every so many connects of a device it gets another push token; 0: never"),
+    .init(
+      "redirects", .count, standard: 0,
+      "a connect is sent to another courier so often, at most 3 times, before one lets it in"),
+    .init(
+      "stored-per-app", .count, standard: 1,
+      "so many notifications of one app are stored for a device that is away"),
     .init(
       "repush", .duration, standard: 600_000_000_000,
       "the MDM server pushes again this often while commands wait"),

@@ -43,7 +43,7 @@ enum APNsSpecimens {
     device(
       "keep-alive-stops", [\.stopsKeepAliveAfterMiss],
       "after one keep-alive without an answer it sends no other",
-      seen: "pypush, by reading (apns.md §1.11)"),
+      seen: "pypush, by reading: a lost answer ends its keep-alives"),
     device(
       "gives-up-after-network-error", [\.givesUpAfterNetworkError],
       "a refused or timed-out connection is the last one", seen: "ValidationRelay #16"),
@@ -53,7 +53,7 @@ enum APNsSpecimens {
     device(
       "waits-for-connect-response", [\.waitsForConnectResponse],
       "waits for a connect response as long as it takes",
-      seen: "pypush and beeper, by reading (apns.md §1.11)"),
+      seen: "pypush and beeper, by reading: no timeout for 0x08"),
     device(
       "keeps-refused-token", [\.keepsRefusedToken],
       "shows a push token again that the courier refused", seen: "pypush #107"),
@@ -94,6 +94,10 @@ enum APNsSpecimens {
       "acknowledges on the next connection what came on the last one",
       seen: "rustpush, by reading"),
     device(
+      "chokes-on-payload", [\.chokesOnPayload],
+      "closes the connection on a payload that it can't read, and gets it again and again",
+      seen: "pypush #8 (what is not acknowledged comes again, or ends the connection)"),
+    device(
       "forgets-seen", [\.forgetsSeen],
       "what is delivered again is handed to the app again", seen: "pushy #878 (retry duplicates)"),
     device(
@@ -104,10 +108,12 @@ enum APNsSpecimens {
       "a request that was cut off counts as done", seen: "pushy #480"),
     device(
       "ignores-push-while-fetching", [\.ignoresPushWhileFetching, \.fetchesOnlyOnPush],
-      "a push that comes during a fetch changes nothing", seen: "apns.md §3.3, first push lost"),
+      "a push that comes during a fetch changes nothing",
+      seen: "Apple, CloudKit guides: a push may come while the app is busy"),
     device(
       "fetches-only-on-push", [\.fetchesOnlyOnPush],
-      "looks for changes only when a push comes", seen: "apns.md §3.1: pushes may be dropped"),
+      "looks for changes only when a push comes",
+      seen: "Apple, CloudKit guides: pushes may be dropped"),
     device(
       "saves-cursor-first", [\.savesCursorFirst],
       "stores the change token before the change",
@@ -118,13 +124,13 @@ enum APNsSpecimens {
     device(
       "prefetch-skips", [\.prefetchSkips],
       "counts a change twice when a prefetch races a push, and skips the next",
-      seen: "apns.md §3.3, token ahead of data"),
+      seen: "apple/sample-cloudkit-privatedb-sync #4 (token ahead of data)"),
     device(
       "believes-registered", [\.believesRegistered],
       "does not register anew: a flag says that it has", seen: "BigSyncKit PR #33"),
     device(
       "swallows-rate-limit", [\.swallowsRateLimit, \.fetchesOnlyOnPush],
-      "takes a \"wait\" as the end of a fetch", seen: "apns.md §3.2, errors 6, 7 and 23"),
+      "takes a \"wait\" as the end of a fetch", seen: "Apple, CKError 6, 7 and 23 (retry after)"),
     device(
       "ignores-retry-after", [\.ignoresRetryAfter], "asks again at once when told to wait",
       seen: "apns2 #44 (429)"),
@@ -151,7 +157,7 @@ enum APNsSpecimens {
     server(
       "flushes-before-filter", \.flushesBeforeFilter,
       "sends what is stored before the device has said what it wants",
-      seen: "apns.md §1.8, filter needed"),
+      seen: "pypush #27 (nothing may come before the filter)"),
     server(
       "old-end-detaches-new", \.oldEndDetachesNew,
       "the end of an old connection takes the device's new one along", seen: "airnotifier #92"),
@@ -165,13 +171,17 @@ enum APNsSpecimens {
       "waits-for-state", \.waitsForState,
       "stored notifications wait for something that no device sends", seen: "pypush #27"),
     server(
+      "redirects-in-circle", \.redirectsInCircle,
+      "sends a device that comes back from one courier to the next, and never lets it in",
+      seen: "courier clients, by reading: 0x08 may name another host"),
+    server(
       "loses-registrations", \.losesRegistrations,
       "registrations are gone when the service restarts", seen: "BigSyncKit PR #33"),
     server(
       "cursor-stands", \.cursorStands, "the change token does not advance", seen: "SyncKit #100"),
     server(
       "ends-early", \.endsEarly, "says that nothing more is coming when something is",
-      seen: "apns.md §3.3, partial failure"),
+      seen: "Apple, CKError 2 (partial failure)"),
     server(
       "skips-concurrent-change", \.skipsConcurrentChange,
       "a change that is saved during a catch-up is never given out",
@@ -181,7 +191,7 @@ enum APNsSpecimens {
       seen: "fleet PR #43814, #23287"),
     server(
       "dequeues-on-send", \.dequeuesOnSend, "a command leaves the queue when it is handed out",
-      seen: "apns.md §4.4"),
+      seen: "nanomdm, by reading: a result may get lost on its way"),
     server(
       "assumes-asking", \.assumesAsking,
       "no push for a command that comes while the device is thought to be asking",

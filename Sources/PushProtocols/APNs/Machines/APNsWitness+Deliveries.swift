@@ -12,7 +12,7 @@ extension APNsWitness {
     let device = Int(links[Int(link.index)].device)
     switch message.what {
     case .connectResponse:
-      guard message.status == APNsStatus.ok.rawValue else {
+      guard message.status == APNsStatus.ok.rawValue, !message.flags.contains(.redirect) else {
         if devices[device].token == 0 { devices[device].token = links[Int(link.index)].tokenBefore }
         return
       }
@@ -201,7 +201,7 @@ extension APNsWitness {
     let device = Int(links[Int(link.index)].device)
     switch message.what {
     case .connectResponse:
-      if message.status == APNsStatus.ok.rawValue {
+      if message.status == APNsStatus.ok.rawValue, !message.flags.contains(.redirect) {
         links[Int(link.index)].entered = true
         links[Int(link.index)].enteredAt = now
       }

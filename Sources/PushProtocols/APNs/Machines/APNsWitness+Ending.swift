@@ -62,9 +62,11 @@ extension APNsWitness {
     }
   }
 
-  /// One notification is stored for each app of a device: a newer one took this one's place.
+  /// Few notifications (one, unless the scenario says otherwise) are stored for each app of a
+  /// device: newer ones took this one's place.
   private func hasNewer(_ row: Int, _ ledger: borrowing Ledger) -> Bool {
     let this = ledger.deliveries[row]
+    var newer = 0
     for other in ledger.deliveries.indices
     where other != row && notes[other].topic == notes[row].topic {
       let candidate = ledger.deliveries[other]
@@ -72,13 +74,16 @@ extension APNsWitness {
         !candidate.facts.isDisjoint(with: [.accepted, .sent]),
         notes[other].lastPlace > notes[row].firstPlace
       {
-        return true
+        newer += 1
       }
     }
-    return publications.contains {
-      $0.topic == notes[row].topic && $0.number != this.publication
-        && $0.gotPlace > notes[row].firstPlace
+    for publication in publications
+    where publication.topic == notes[row].topic && publication.number != this.publication
+      && publication.gotPlace > notes[row].firstPlace
+    {
+      newer += 1
     }
+    return newer >= server.storedPerApp
   }
 
   /// Both ends are content, and something that the device wants would not be sent to it.

@@ -42,7 +42,7 @@ enum APNsProviderSpecimens {
     client(
       "matches-in-order", \.matchesAnswersInOrder,
       "answers are given to the oldest request, whatever their stream (X1)",
-      seen: "apns.md §6.2 X1; node-apn #665 (17 answers for 18 requests)"),
+      seen: "node-apn #665 (17 answers for 18 requests)"),
     client(
       "counts-done-on-write", \.countsDoneOnWrite,
       "the caller is told of success when the request is written (S2)",
@@ -66,11 +66,11 @@ enum APNsProviderSpecimens {
     client(
       "reconnects-per-waiter", \.reconnectsPerWaiter,
       "each request that waits opens a connection of its own (R1)",
-      seen: "apns.md §6.2 R1; aioapns #55 (attempts exceeded)"),
+      seen: "aioapns #55 (attempts exceeded)"),
     client(
       "forgets-to-reconnect", \.forgetsToReconnect,
       "a connection that ends before its SETTINGS is the last one (R2)",
-      seen: "APNSwift #125; apns.md §6.2 R2"),
+      seen: "APNSwift #125 (no reconnect)"),
     client(
       "token-per-request", \.makesTokenPerRequest,
       "a new provider token for each request (W2)", seen: "APNSwift #34"),
@@ -85,7 +85,7 @@ enum APNsProviderSpecimens {
     client(
       "ignores-410-timestamp", \.ignoresTimestamp,
       "410 ends a device token that the app has registered again since (T3)",
-      seen: "apns.md §6.2 T3; Apple, notification responses (timestamp)"),
+      seen: "Apple, notification responses (timestamp)"),
     client(
       "keeps-dead-tokens", \.keepsDeadTokens,
       "410 with a reason that it does not know leaves the device token in use (T3)",

@@ -2,7 +2,7 @@ internal import Custody
 internal import Simulation
 internal import Timeline
 
-// Both halves of open-push.md's tables: what an app submits on its way up, and what arrives.
+// Both halves of MQTT 5 §4.3's exchanges: what an app submits on its way up, and what arrives.
 extension MQTTClient {
   @inline(__always)
   mutating func send(

@@ -110,6 +110,49 @@ import Timeline
     #expect(try row(bench, 2).facts.isSuperset(of: [.handedOver, .acknowledged, .settled]))
   }
 
+  @Test func `a courier that keeps more than one delivers the newest of them`() throws {
+    let bench = try bench()
+    var scenario = scenario("push:a")
+    scenario.serverParameters = [Parameter("stored-per-app", 2)]
+    scenario.steps += [
+      Step(.start + .seconds(4), phone, .disconnect), submit(1, at: 5), submit(2, at: 6),
+      submit(3, at: 7), Step(.start + .seconds(8), phone, .connect),
+    ]
+    #expect(findings(bench, scenario) == [])
+    #expect(try row(bench, 1).facts.contains(.superseded))
+    for kept: UInt16 in [2, 3] {
+      #expect(try row(bench, kept).facts.isDisjoint(with: .superseded))
+      #expect(try row(bench, kept).facts.isSuperset(of: [.acknowledged, .settled]))
+    }
+  }
+
+  @Test(arguments: [UInt64(0), 1, 3])
+  func `a device follows couriers that send it on`(redirects: UInt64) throws {
+    let bench = try bench()
+    var scenario = scenario("push:a")
+    scenario.serverParameters = [Parameter("redirects", redirects)]
+    scenario.steps.append(submit(1, at: 2))
+    #expect(findings(bench, scenario) == [])
+    #expect(try row(bench, 1).facts.contains(.acknowledged))
+    // At once, not after a pause each time.
+    let acceptedAt = try row(bench, 1).acceptedAt
+    #expect(acceptedAt < .start + .seconds(3))
+    let connects = UInt64(bench.ledger.devices[0].connects)
+    #expect(connects == 1 + redirects)
+  }
+
+  @Test(arguments: [UInt64(0), 2])
+  func `a courier ends a connection on which too much is unacknowledged`(limit: UInt64) throws {
+    let bench = try bench()
+    var scenario = scenario("push:a")
+    scenario.serverParameters = [Parameter("unacked-limit", limit)]
+    scenario.path.rtt = .seconds(1)
+    scenario.steps += [submit(1, at: 10), submit(2, at: 10), submit(3, at: 10)]
+    #expect(findings(bench, scenario) == [])
+    let connects = bench.ledger.devices[0].connects
+    #expect(connects == (limit == 0 ? 1 : 2))
+  }
+
   @Test func `what expires while the device is away is not delivered`() throws {
     let bench = try bench()
     var scenario = scenario("push:a")

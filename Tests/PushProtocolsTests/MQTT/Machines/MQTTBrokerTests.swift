@@ -134,7 +134,7 @@ import Timeline
     #expect(!driver.machine.holds(publication: 7, for: NodeID(1)))
   }
 
-  // MARK: - Way down (open-push.md §2.4, sender)
+  // MARK: - Way down (MQTT 5 §4.3, sender)
 
   @Test func `QoS 1: routed, then acknowledged to the publisher`() {
     var driver = served()

@@ -152,7 +152,7 @@ import Timeline
     #expect(driver.closed.isEmpty)
   }
 
-  // MARK: - QoS 1 and 2, way up (open-push.md §2.4, sender)
+  // MARK: - QoS 1 and 2, way up (MQTT 5 §4.3, sender)
 
   @Test func `QoS 1: PUBLISH until PUBACK, then done`() {
     var driver = connected()
