@@ -24,7 +24,8 @@ import Testing
     for i in $(seq 300); do
       nghttp -n http://127.0.0.1:8443/ >/dev/null 2>&1 && break; sleep 0.1
     done
-    tcpdump -i lo --immediate-mode -s 4096 -B 16384 -U -w h2.pcap 'tcp port 8443' >tcpdump.out 2>tcpdump.log &
+    tcpdump -i lo --immediate-mode -s 4096 -B 16384 -U -w h2.pcap 'tcp port 8443' \\
+      >tcpdump.out 2>tcpdump.log &
     TCPDUMP=$!
     for i in $(seq 300); do grep -q listening tcpdump.log && break; sleep 0.1; done
     from=http://127.0.0.1:8443/3/device
