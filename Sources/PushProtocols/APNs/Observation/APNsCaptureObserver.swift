@@ -26,7 +26,7 @@ public final class APNsCaptureObserver: CaptureObserver {
   private(set) var refused: [APNsObservedDevice] = []
   private(set) var warnings: [WarningRecord] = []
   /// Set when somebody watches.
-  private var watch: APNsLiveWatch?
+  private var watch: LiveWatch<APNsConversation, APNsDelivery>?
   /// The latest packet of any connection.
   private(set) var now = Moment(time: .start, frame: 0)
 
@@ -162,7 +162,7 @@ public final class APNsCaptureObserver: CaptureObserver {
 
   // MARK: While the capture is made
 
-  public func watch(patience: Nanoseconds) { watch = APNsLiveWatch(patience: patience) }
+  public func watch(patience: Nanoseconds) { watch = LiveWatch(patience: patience) }
 
   public func news(at time: Instant) -> [LiveEvent] {
     if time > now.time { now = Moment(time: time, frame: 0) }

@@ -24,7 +24,7 @@ struct APNsProviderJudge {
   /// Says how a push without an answer ended, by its last request.
   func settle(_ push: APNsPush) {
     let request = push.last
-    let (state, reason) = judge(request, push.subscriber)
+    let (state, reason) = Self.judge(request, push.subscriber, on: push.conversation)
     push.state = state
     push.reason = reason
     if state == .ghost || state == .lost {
@@ -33,12 +33,12 @@ struct APNsProviderJudge {
     }
   }
 
-  private func judge(
-    _ request: APNsRequest, _ subscriber: String
+  /// How it would have ended if the capture were over.
+  static func judge(
+    _ request: APNsRequest, _ subscriber: String, on conversation: APNsProviderConversation
   ) -> (state: DeliveryState, reason: String) {
-    guard let conversation = conversation(request), let sent = request.sent else {
-      return (.unknown, "it was not sent whole")
-    }
+    guard let sent = request.sent else { return (.unknown, "it was not sent whole") }
+    let observer = conversation.observer
     if conversation.missedFromServer {
       return (.unknown, "an answer may be missing: " + conversation.record.evidenceMissing)
     }
@@ -73,7 +73,7 @@ struct APNsProviderJudge {
   }
 
   /// Whether APNs has it is not known; whether anybody cares shows in what the provider did next.
-  private func unanswered(
+  private static func unanswered(
     _ how: String, _ passedOver: Bool, _ wentOn: Bool
   ) -> (state: DeliveryState, reason: String) {
     if wentOn { return (.ghost, "\(how), and the provider went on without asking again") }

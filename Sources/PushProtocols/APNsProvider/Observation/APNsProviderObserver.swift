@@ -1,6 +1,6 @@
 public import Custody
 import HTTP2
-import Timeline
+public import Timeline
 public import Wire
 
 /// Follows the connections of providers to APNs: which requests were answered, and with what, and
@@ -57,6 +57,7 @@ public final class APNsProviderObserver: CaptureObserver {
   }
 
   private(set) var refusals: [(subscriber: String, all: [Refusal])] = []
+  private var watch: LiveWatch<APNsProviderConversation, APNsPush>?
   private(set) var now = Moment(time: .start, frame: 0)
 
   public init(numbers: RecordNumbers) { self.numbers = numbers }
@@ -80,6 +81,7 @@ public final class APNsProviderObserver: CaptureObserver {
         connection, description, handshake: handshake, number: numbers.nextSession(),
         observer: self, at: moment)
       conversations[connection] = conversation
+      watch?.add(conversation)
     }
     unsafe conversation.receive(event, bytes: bytes, at: moment)
   }
@@ -118,7 +120,7 @@ public final class APNsProviderObserver: CaptureObserver {
       push = known
       conversation.record.redelivered &+= 1
     } else {
-      push = APNsPush(numbers.nextDelivery(), subscriber: subscriber)
+      push = APNsPush(numbers.nextDelivery(), subscriber: subscriber, on: conversation)
       if let key = request.key, unresolved[key] == nil {
         unresolved[key] = push
       } else {
@@ -132,7 +134,9 @@ public final class APNsProviderObserver: CaptureObserver {
         repeated.append((push, before))
       }
     }
-    push.ask(request)
+    let isNew = push.requests.isEmpty
+    push.ask(request, on: conversation)
+    if isNew { watch?.add(push) }
   }
 
   func answer(_ request: APNsRequest, _ conversation: APNsProviderConversation) {
@@ -237,6 +241,15 @@ public final class APNsProviderObserver: CaptureObserver {
 
   /// All of them, in order, when every one was to be kept.
   var pushes: [APNsPush] { kept.sorted { $0.id < $1.id } }
+
+  // MARK: While the capture is made
+
+  public func watch(patience: Nanoseconds) { watch = LiveWatch(patience: patience) }
+
+  public func news(at time: Instant) -> [LiveEvent] {
+    if time > now.time { now = Moment(time: time, frame: 0) }
+    return watch?.news(at: now.time) ?? []
+  }
 
   // MARK: The end
 

@@ -111,21 +111,25 @@ final class APNsRequest {
 final class APNsPush {
   let id: DeliveryID
   let subscriber: String
+  /// Of its last request.
+  private(set) var conversation: APNsProviderConversation
   private(set) var requests: [APNsRequest] = []
   private(set) var events: [CustodyEvent] = []
   var state = DeliveryState.unknown
   var reason = ""
 
-  init(_ id: DeliveryID, subscriber: String) {
+  init(_ id: DeliveryID, subscriber: String, on conversation: APNsProviderConversation) {
     self.id = id
     self.subscriber = subscriber
+    self.conversation = conversation
   }
 
   var first: APNsRequest { requests[0] }
   var last: APNsRequest { requests[requests.count - 1] }
 
-  func ask(_ request: APNsRequest) {
+  func ask(_ request: APNsRequest, on conversation: APNsProviderConversation) {
     let isAgain = !requests.isEmpty
+    self.conversation = conversation
     requests.append(request)
     request.push = self
     note(
@@ -142,11 +146,14 @@ final class APNsPush {
         step, RecordedMoment(moment), session: request.session, holder: holder, note: note))
   }
 
+  var topicText: String {
+    [first.topic, first.path?.text ?? ""].filter { !$0.isEmpty }.joined(separator: ", ")
+  }
+
   var record: DeliveryRecord {
-    let topic = [first.topic, first.path?.text ?? ""].filter { !$0.isEmpty }
     let by = first.token.map { "team \($0.team), key \($0.key)" }
     var record = DeliveryRecord(
-      id: id, subscriber: subscriber, publisher: by, topic: topic.joined(separator: ", "),
+      id: id, subscriber: subscriber, publisher: by, topic: topicText,
       quality: .atLeastOnce, size: first.size,
       digest: UInt32(truncatingIfNeeded: first.hash ^ first.hash >> 32))
     record.state = state
