@@ -27,6 +27,11 @@ extension APNsDevice {
   mutating func begin(
     on link: LinkID, at clock: Clock, into effects: inout Effects<APNsMessage>
   ) {
+    if phase == .ready, isReplacing, nextLink == Self.noLink {
+      nextLink = link
+      present(on: link, at: clock, into: &effects)
+      return
+    }
     guard phase == .opening else {
       effects.append(.close(link))  // Nobody wants it any more.
       return
@@ -37,6 +42,12 @@ extension APNsDevice {
       return
     }
     phase = .presenting
+    present(on: link, at: clock, into: &effects)
+  }
+
+  private mutating func present(
+    on link: LinkID, at clock: Clock, into effects: inout Effects<APNsMessage>
+  ) {
     var connect = APNsMessage(.connect)
     connect.identity = identity
     connect.token = token
@@ -93,14 +104,15 @@ extension APNsDevice {
       abandon(at: clock, into: &effects)
     case .refused:
       // It may be about either token. One that has never been shown before is not the likely one.
-      if settings.usesCredential, !credential.wasFresh {
-        discardCredential(at: clock)
-      } else if !policy.keepsRefusedToken, token != 0 {
-        token = 0
+      let isOld = settings.usesCredential && !credential.wasFresh
+      if isOld || policy.keepsRefusedToken || token == 0 {
+        replaceCredential(at: clock, into: &effects)
       } else {
-        discardCredential(at: clock)
+        token = 0
+        abandon(at: clock, into: &effects)
       }
-      abandon(at: clock, into: &effects)
+    case .triedTooOften:
+      abandon(at: clock, comingBackAfter: Nanoseconds(message.first), into: &effects)
     default:
       abandon(at: clock, into: &effects)
     }
@@ -115,12 +127,11 @@ extension APNsDevice {
       abandon(at: clock, into: &effects)
       return
     }
-    effects.append(.close(link))
-    forgetConnection(into: &effects)
+    breakAway(into: &effects)
     start(at: clock, into: &effects)
   }
 
-  private mutating func enter(
+  mutating func enter(
     _ response: APNsMessage, at clock: Clock, into effects: inout Effects<APNsMessage>
   ) {
     phase = .ready
@@ -128,6 +139,7 @@ extension APNsDevice {
     awaitsKeepAlive = false
     credential.failures = 0
     redirects = 0
+    credential.hasFailedHard = false
     if response.token != 0, response.token != token {
       if policy.hidesTokenChange, token == 0 {
         // The apps' services go on with what they were told once.
@@ -173,11 +185,21 @@ extension APNsDevice {
   }
 
   /// This end doubts the connection: closes it and tries again later.
-  mutating func abandon(at clock: Clock, into effects: inout Effects<APNsMessage>) {
+  ///
+  /// - Parameter least: the peer asks to be left in peace for so long.
+  mutating func abandon(
+    at clock: Clock, comingBackAfter least: Nanoseconds = .zero,
+    into effects: inout Effects<APNsMessage>
+  ) {
     noteStability(at: clock)
+    breakAway(into: &effects)
+    scheduleRetry(after: least, into: &effects)
+  }
+
+  /// Closes the connection; what comes then is the caller's business.
+  mutating func breakAway(into effects: inout Effects<APNsMessage>) {
     effects.append(.close(link))
     forgetConnection(into: &effects)
-    scheduleRetry(into: &effects)
   }
 
   /// The peer broke a rule.
@@ -190,10 +212,8 @@ extension APNsDevice {
 
   /// Somebody switched the network off.
   mutating func leave(into effects: inout Effects<APNsMessage>) {
-    if phase == .presenting || phase == .ready {
-      effects.append(.close(link))
-      forgetConnection(into: &effects)
-    }
+    if phase == .presenting || phase == .ready { breakAway(into: &effects) }
+    dropReplacement(into: &effects)
     for slot in RequestSlot.allCases { closeRequest(in: slot, into: &effects) }
     effects.cancelTimers(TimerKind.retry, TimerKind.refresh)
     phase = .idle
@@ -201,6 +221,7 @@ extension APNsDevice {
   }
 
   mutating func giveUp(_ reason: GiveUpReason, into effects: inout Effects<APNsMessage>) {
+    dropReplacement(into: &effects)
     phase = .idle
     hasGivenUp = true
     effects.append(.giveUp(reason))
@@ -221,16 +242,19 @@ extension APNsDevice {
 
   // MARK: - Back-off
 
-  mutating func scheduleRetry(into effects: inout Effects<APNsMessage>) {
+  mutating func scheduleRetry(
+    after least: Nanoseconds = .zero, into effects: inout Effects<APNsMessage>
+  ) {
     guard wantsConnection else {
       phase = .idle
       return
     }
+    if takesReplacement(into: &effects) { return }
     phase = .waiting
-    var wait = pause(after: attempts)
+    var wait = max(least, pause(after: attempts))
     if policy.retriesWithoutPause { wait = .milliseconds(100) }
-    // The published description: the device tries again and again with what it has.
-    if credential.hasFailedHard { wait = .seconds(10) }
+    // The published description: the device tries again and again, whatever it is told.
+    if credential.hasFailedHard { wait = Self.loopPause }
     attempts &+= 1
     effects.setTimer(TimerKind.retry, after: wait)
   }

@@ -17,30 +17,47 @@ extension APNsDevice {
     /// After an answer that brought nothing: no request before this.
     var notBefore = Instant.start
     var failures: UInt32 = 0
-    /// Only with `failsHardOnExpiry`: it will not be asked for again.
+    /// Only with `failsHardOnExpiry`: the courier refused it, and the retry loop goes on.
     var hasFailedHard = false
   }
 
   /// The least time between two refreshes of a token that works.
   private static let leastInterval = Nanoseconds.seconds(15)
 
+  /// Between two rounds of the retry loop of `failsHardOnExpiry`. How long it really is nobody has
+  /// published; launchd starts what failed no sooner than this.
+  static let loopPause = Nanoseconds.seconds(10)
+
   func needsCredential(at clock: Clock) -> Bool {
-    guard settings.usesCredential, !credential.hasFailedHard else { return false }
+    guard settings.usesCredential else { return false }
     if credential.expires == .start { return true }
     if policy.neverRefreshesCredential || policy.failsHardOnExpiry { return false }
     return !credential.isFresh && credential.expires <= clock.wall + clockAhead - clockBehind
   }
 
-  /// The courier did not take it.
-  mutating func discardCredential(at clock: Clock) {
-    guard settings.usesCredential, !policy.neverRefreshesCredential, !credential.hasFailedHard
-    else { return }
+  /// The courier did not take it: asks for another, for the first time at once, and comes back when
+  /// that is there.
+  mutating func replaceCredential(at clock: Clock, into effects: inout Effects<APNsMessage>) {
+    guard settings.usesCredential, !policy.neverRefreshesCredential else {
+      abandon(at: clock, into: &effects)
+      return
+    }
+    if policy.failsHardOnExpiry {
+      // The loop does not wait for the answer, and shows what it has.
+      credential.hasFailedHard = true
+      abandon(at: clock, into: &effects)
+      ask(at: clock, into: &effects)
+      return
+    }
     if !policy.refreshesWithoutPause {
-      credential.notBefore = clock.now + pause(after: credential.failures)
+      let failures = credential.failures
+      if failures > 0 { credential.notBefore = clock.now + pause(after: failures &- 1) }
       credential.failures &+= 1
     }
     credential.expires = .start
     credential.isFresh = false
+    breakAway(into: &effects)
+    start(at: clock, into: &effects)
   }
 
   /// Asks, or waits for the time when asking is allowed again.
@@ -74,10 +91,9 @@ extension APNsDevice {
       credential.notBefore = .start
       credential.expires = expires
       credential.isFresh = true
-      credential.hasFailedHard = false
       effects.cancelTimer(TimerKind.credentialTimeout)
       scheduleRefresh(at: clock, into: &effects)
-      use(at: clock, into: &effects)
+      use(into: &effects)
     case .refused:
       // An answer to a request that was given up is no news.
       if credential.isAsking { failCredential(after: .zero, at: clock, into: &effects) }
@@ -100,17 +116,12 @@ extension APNsDevice {
   }
 
   /// A new token is there.
-  private mutating func use(at clock: Clock, into effects: inout Effects<APNsMessage>) {
+  private mutating func use(into effects: inout Effects<APNsMessage>) {
     switch phase {
     case .preparing:
       open(into: &effects)
     case .ready:
-      // A token is shown in connect (0x07) only: comes back with the new one.
-      effects.append(.close(link))
-      link = Self.noLink
-      awaitsKeepAlive = false
-      effects.cancelTimers(TimerKind.keepAlive, TimerKind.keepAliveTimeout)
-      start(at: clock, into: &effects)
+      replaceConnection(into: &effects)
     case .idle, .opening, .presenting, .waiting:
       break  // The next connect takes it.
     }
@@ -122,11 +133,8 @@ extension APNsDevice {
   ) {
     credential.isAsking = false
     effects.cancelTimer(TimerKind.credentialTimeout)
-    if policy.failsHardOnExpiry, allAttempts > 0 {
-      credential.hasFailedHard = true
-      if phase == .preparing { scheduleRetry(into: &effects) }
-      return
-    }
+    // The next round of the loop asks again.
+    if credential.hasFailedHard { return }
     if policy.refreshesWithoutPause {
       ask(at: clock, into: &effects)
       return

@@ -63,7 +63,10 @@ public struct APNsDevice: ClientMachine {
   /// It follows so many couriers that send it on before it pauses.
   static let mostRedirects: UInt8 = 3
 
-  let policy: APNsDevicePolicy
+  /// What it does differently. A provider does nothing differently: its defects are those of
+  /// `apns-provider.client`.
+  private(set) var policy: APNsDevicePolicy
+  private let devicePolicy: APNsDevicePolicy
   var settings = APNsDeviceSettings()
   var node = NodeID(1)
   var identity: UInt16 = 0
@@ -74,6 +77,9 @@ public struct APNsDevice: ClientMachine {
   var wantsConnection = false
   var hasGivenUp = false
   var link = Self.noLink
+  /// The one that is to take its place with a new identity token, and whether there is to be one.
+  var nextLink = Self.noLink
+  var isReplacing = false
   var connectedAt = Instant.start
   var attempts: UInt32 = 0
   var allAttempts: UInt32 = 0
@@ -106,6 +112,7 @@ public struct APNsDevice: ClientMachine {
 
   init(policy: APNsDevicePolicy) {
     self.policy = policy
+    devicePolicy = policy
     subscriptions.reserveCapacity(16)
     outgoing.reserveCapacity(32)
     seen.reserveCapacity(64)
@@ -142,6 +149,7 @@ public struct APNsDevice: ClientMachine {
     self.node = node
     self.identity = identity
     settings = APNsDeviceSettings(device)
+    policy = settings.isProvider ? APNsDevicePolicy() : devicePolicy
     kinds.removeAll(keepingCapacity: true)
     for topic in scenario.topics { kinds.append(APNsTopicKind(topic)) }
     reset()
@@ -172,6 +180,8 @@ public struct APNsDevice: ClientMachine {
     wantsConnection = false
     hasGivenUp = false
     link = Self.noLink
+    nextLink = Self.noLink
+    isReplacing = false
     attempts = 0
     redirects = 0
     interval = settings.keepAlive
@@ -224,6 +234,8 @@ public struct APNsDevice: ClientMachine {
     case .message(let message, let link):
       if link == self.link {
         take(message, at: clock, into: &effects)
+      } else if link == nextLink {
+        takeOnReplacement(message, at: clock, into: &effects)
       } else if let slot = slot(of: link) {
         takeAnswer(message, in: slot, at: clock, into: &effects)
       }
@@ -243,10 +255,14 @@ public struct APNsDevice: ClientMachine {
         failRequest(in: slot, at: clock, into: &effects)
       } else if phase == .opening {
         failNetwork(into: &effects)
+      } else {
+        failReplacement(at: clock, into: &effects)
       }
     case .closed(let link, let cause):
       if link == self.link {
         lose(cause, at: clock, into: &effects)
+      } else if link == nextLink {
+        failReplacement(at: clock, into: &effects)
       } else if let slot = slot(of: link) {
         failRequest(in: slot, at: clock, into: &effects)
       }
@@ -306,8 +322,10 @@ public struct APNsDevice: ClientMachine {
     switch timer {
     case TimerKind.retry:
       if phase == .waiting { start(at: clock, into: &effects) }
+      if phase == .ready { replaceConnection(into: &effects) }
     case TimerKind.handshake:
       if phase == .presenting { abandon(at: clock, into: &effects) }
+      if phase == .ready { failReplacement(at: clock, into: &effects) }
     case TimerKind.keepAlive:
       keepAlive(at: clock, into: &effects)
     case TimerKind.keepAliveTimeout:

@@ -67,7 +67,8 @@ public struct APNsMessage: WireMessage, Hashable {
   public var cursor: UInt32 = 0
   /// `connect`: wall-clock end of the identity credential. `filter`: the topics, as bits.
   /// `push`, `notification`: expiry in nanoseconds after acceptance, `.max` for none; 0: try once.
-  /// `connectResponse`: the server's wall clock. `changes`: retry after. `keepAlive`: the interval.
+  /// `connectResponse`: the server's wall clock, or after how long to try again. `changes`: retry
+  /// after. `keepAlive`: the interval.
   public var first: UInt64 = 0
   /// `connect`: the nonce's wall-clock time.
   public var second: UInt64 = 0
@@ -103,6 +104,9 @@ enum APNsStatus: UInt8, Sendable {
   case refused = 2
   /// `connectResponse`: the nonce's time is too far off. Which number the courier uses is unknown.
   case badNonce = 4
+  /// `connectResponse`: not heard, because too many connects were refused; with a time to wait.
+  /// Which number the courier uses is unknown.
+  case triedTooOften = 5
   /// `changes`: the change token is too old (CKError 21).
   case changeTokenExpired = 21
   /// `changes`: too many requests, with a time to wait (CKError 7).

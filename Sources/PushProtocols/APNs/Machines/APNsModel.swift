@@ -48,7 +48,7 @@ public enum APNsModel: PushModel {
         bound = bound + settings.credentialTimeout + settings.backOffMaximum * 5 / 4
       }
       bound = bound + max(settings.fetchInterval, server.repush)
-      bound = bound + settings.requestTimeout + .minutes(2)
+      bound = bound + settings.requestTimeout + max(.minutes(2), server.throttle + .minutes(1))
       longest = max(longest, bound, settings.lockedUntil)
     }
     return (longest + scenario.path.rtt * 16) * 2 + slack
@@ -69,8 +69,10 @@ public enum APNsModel: PushModel {
       return name + (message.token == 0 ? " without token" : " token \(message.token)")
     case .connectResponse:
       if message.flags.contains(.redirect) { return "\(name) to another courier" }
-      return message.status == APNsStatus.ok.rawValue
-        ? "\(name) ok, token \(message.token)" : "\(name) status \(message.status)"
+      if message.status == APNsStatus.ok.rawValue { return "\(name) ok, token \(message.token)" }
+      let isThrottled = message.status == APNsStatus.triedTooOften.rawValue
+      return "\(name) status \(message.status)"
+        + (isThrottled ? ": throttled for \(Nanoseconds(message.first))" : "")
     case .filter:
       return "\(name) \(message.first.nonzeroBitCount) topics"
     case .notification:

@@ -33,8 +33,10 @@ extension APNsServer {
     let device = book(message.identity)
     let refusal = refusal(of: message, from: device, at: clock)
     guard refusal == .ok else {
+      noteRefusal(refusal, of: device, at: clock)
       var response = APNsMessage(.connectResponse, status: refusal)
-      response.first = clock.wall.nanoseconds
+      response.first =
+        refusal == .triedTooOften ? settings.throttle.count : clock.wall.nanoseconds
       effects.send(response, on: link)
       close(link, at: clock, into: &effects)
       return
@@ -51,6 +53,7 @@ extension APNsServer {
       return
     }
     devices[device].redirects = 0
+    devices[device].refusals = 0
     devices[device].connects &+= 1
     let rotates =
       settings.rotateEvery > 0 && devices[device].connects % settings.rotateEvery == 0
@@ -79,6 +82,11 @@ extension APNsServer {
 
   /// `.ok`, or why the device is not let in.
   private func refusal(of message: APNsMessage, from device: Int, at clock: Clock) -> APNsStatus {
+    if settings.refusalLimit > 0, devices[device].refusals >= settings.refusalLimit,
+      clock.now - devices[device].refusedAt < settings.throttle
+    {
+      return .triedTooOften
+    }
     let nonce = Instant(nanoseconds: message.second)
     let off = nonce > clock.wall ? nonce - clock.wall : clock.wall - nonce
     if off > settings.nonceTolerance { return .badNonce }
@@ -89,6 +97,15 @@ extension APNsServer {
       if ends + settings.clockTolerance <= clock.wall { return .refused }
     }
     return .ok
+  }
+
+  /// Whoever shows again and again what is refused is not heard, until it has been quiet: the
+  /// attempts in vain count, too.
+  private mutating func noteRefusal(_ refusal: APNsStatus, of device: Int, at clock: Clock) {
+    guard refusal == .refused || refusal == .triedTooOften else { return }
+    if clock.now - devices[device].refusedAt >= settings.throttle { devices[device].refusals = 0 }
+    devices[device].refusals = min(devices[device].refusals, .max - 1) + 1
+    devices[device].refusedAt = clock.now
   }
 
   mutating func takeFilter(

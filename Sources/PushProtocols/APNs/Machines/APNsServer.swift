@@ -50,6 +50,9 @@ public struct APNsServer: ServerMachine {
     var connects: UInt16 = 0
     /// Connects that were sent to another courier since the last one that was let in.
     var redirects: UInt16 = 0
+    /// Connects refused in a row, and when it was refused last. Not durable.
+    var refusals: UInt16 = 0
+    var refusedAt = Instant.start
     /// When it last asked the MDM server for a command.
     var askedAt = Instant.start
   }
@@ -150,7 +153,10 @@ public struct APNsServer: ServerMachine {
 
   public mutating func crash() {
     for index in connections.indices { connections[index].state = .over }
-    for index in devices.indices { devices[index].link = Self.noLink }
+    for index in devices.indices {
+      devices[index].link = Self.noLink
+      devices[index].refusals = 0
+    }
     // What was to be tried once has been tried.
     entries.removeAll { $0.quality == 0 }
     for index in entries.indices { entries[index].link = Self.noLink }

@@ -46,7 +46,7 @@ struct APNsDeviceSettings: Sendable, BitwiseCopyable {
   var backOffMinimum = Nanoseconds.seconds(1)
   var backOffMaximum = Nanoseconds.seconds(60)
   var credentialLifetime = Nanoseconds.forever
-  var refreshBefore = Nanoseconds.seconds(60)
+  var refreshBefore = Nanoseconds.zero
   var credentialTimeout = Nanoseconds.seconds(10)
   var fetchInterval = Nanoseconds.minutes(15)
   var prefetchInterval = Nanoseconds.forever
@@ -62,6 +62,7 @@ struct APNsDeviceSettings: Sendable, BitwiseCopyable {
     backOffMaximum = max(backOffMinimum, backOffMaximum)
     // A provider signs its tokens itself.
     if isProvider { credentialLifetime = .forever }
+    if refreshBefore == .zero { refreshBefore = max(.seconds(60), credentialLifetime / 4) }
   }
 
   // Lengths first: most names are told apart without comparing strings, and a search reads settings
@@ -120,8 +121,9 @@ struct APNsDeviceSettings: Sendable, BitwiseCopyable {
       "credential-lifetime", .duration, standard: .max,
       "of the identity token that the token service issues"),
     .init(
-      "refresh-before", .duration, standard: 60_000_000_000,
-      "asks for the next identity token this long before the end of the present one"),
+      "refresh-before", .duration, standard: 0,
+      "asks for the next identity token this long before the end of the present one; 0: a quarter "
+        + "of its lifetime"),
     .init(
       "credential-timeout", .duration, standard: 10_000_000_000,
       "asks again when the token service takes longer"),
@@ -159,6 +161,8 @@ struct APNsServerSettings: Sendable, BitwiseCopyable {
   var rotateEvery: UInt16 = 0
   var redirects: UInt16 = 0
   var storedPerApp = 1
+  var refusalLimit: UInt16 = 3
+  var throttle = Nanoseconds.minutes(1)
 
   init() {}
 
@@ -182,6 +186,8 @@ struct APNsServerSettings: Sendable, BitwiseCopyable {
     case (12, "rotate-every"): rotateEvery = UInt16(clamping: value)
     case (9, "redirects"): redirects = UInt16(min(value, UInt64(APNsDevice.mostRedirects)))
     case (14, "stored-per-app"): storedPerApp = Int(clamping: max(1, value))
+    case (13, "refusal-limit"): refusalLimit = UInt16(clamping: value)
+    case (8, "throttle"): throttle = length
     case (6, "repush"): repush = max(length, .seconds(30))
     default: break  // Reported when the scenario is read.
     }
@@ -231,6 +237,13 @@ struct APNsServerSettings: Sendable, BitwiseCopyable {
     .init(
       "stored-per-app", .count, standard: 1,
       "so many notifications of one app are stored for a device that is away"),
+    .init(
+      "refusal-limit", .count, standard: 3,
+      "connects refused to one device, none of them `throttle` after the last, before it is not "
+        + "heard any more; 0: it always is"),
+    .init(
+      "throttle", .duration, standard: 60_000_000_000,
+      "a device that is not heard any more is heard again when it has not tried for this long"),
     .init(
       "repush", .duration, standard: 600_000_000_000,
       "the MDM server pushes again this often while commands wait"),

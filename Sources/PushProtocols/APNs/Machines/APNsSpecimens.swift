@@ -30,12 +30,12 @@ enum APNsSpecimens {
     device("good", [], "a daemon and apps that keep to what is known of the protocols"),
     device(
       "ios-26.4.1", [],
-      "our model of the published description: refreshes its token before it ends and with "
+      "our model of the published description: refreshes its token long before it ends and with "
         + "back-off, notices by keep-alive that a connection is half open"),
     device(
       "ios-26.4.0", [\.failsHardOnExpiry, \.ignoresMissingKeepAlive],
-      "our model of the published description: an expired token fails hard and is shown again in "
-        + "a retry loop, a missing keep-alive answer is not minded",
+      "our model of the published description: an expired token fails hard, in a retry loop that "
+        + "minds no throttle; nor is a missing keep-alive answer minded",
       seen: "published description of iOS 26.4.1"),
     device(
       "no-keep-alive-timeout", [\.ignoresMissingKeepAlive],
