@@ -50,8 +50,9 @@ public struct Measure: Sendable {
 extension Measure {
   /// All rows in their order.
   public static let all: [Measure] =
-    rates(.healthy) + [handshake(.healthy, 50)] + [handshake(.campaign, 50)]
-    + [handshake(.campaign, 99), failures] + rates(.campaign) + times + findings + layers
+    rates(.healthy) + [handshake(.healthy, 50)] + connections + [handshake(.campaign, 50)]
+    + [handshake(.campaign, 99), failures] + rates(.campaign) + [outAfterExpiry] + times
+    + findings + [countedInVain] + layers
 
   private static func perDay(_ amount: Double, _ tally: Tally) -> Double? {
     let days = Double(tally.wanted.count) / Double(Nanoseconds.hours(24).count)
@@ -74,6 +75,10 @@ extension Measure {
       Measure(
         name: name("requestsPerDay"), title: "requests a day", part: part, unit: .perDay,
         value: { perDay(Double($0.requests), $0) }, weight: { Double($0.requests) }),
+      Measure(
+        name: name("credentialRequestsPerDay"), title: "token requests a day", part: part,
+        unit: .perDay, value: { perDay(Double($0.credentialRequests), $0) },
+        weight: { Double($0.credentialRequests) }),
       Measure(
         name: name("expiriesPerDay"), title: "expiries a day", part: part, unit: .perDay,
         value: { perDay(Double($0.expiries), $0) }, weight: { Double($0.expiries) }),
@@ -107,12 +112,13 @@ extension Measure {
       return all > 0 ? Double($0.failedHandshakes) / Double(all) : nil
     }, weight: { Double($0.failedHandshakes) })
 
-  /// Median, 99th percentile, and how often it never came.
+  /// Percentiles, and how often it never came.
   private static func times(
     _ name: String, _ title: String, _ times: @escaping @Sendable (Tally) -> Distribution,
-    _ never: @escaping @Sendable (Tally) -> UInt64, neverTitle: String
+    _ never: @escaping @Sendable (Tally) -> UInt64, neverTitle: String,
+    percents: [UInt64] = [50, 99]
   ) -> [Measure] {
-    let percentiles = [50, 99].map { (percent: UInt64) in
+    let percentiles = percents.map { percent in
       Measure(
         name: "\(name)P\(percent)", title: "\(title) p\(percent)", part: .campaign, unit: .time,
         value: { nanoseconds(times($0).percentile(percent)) },
@@ -124,6 +130,27 @@ extension Measure {
         value: { Double(never($0)) }, weight: { Double(never($0)) })
     ]
   }
+
+  private static let connections =
+    [
+      Measure(
+        name: "connectingPerDay", title: "connecting, a day", part: .campaign, unit: .timePerDay,
+        value: { perDay(Double($0.connecting.count), $0) },
+        weight: { Double($0.connecting.count) })
+    ]
+    + times(
+      "connection", "until connected", { $0.connections }, { $0.neverConnected },
+      neverTitle: "never connected", percents: [50, 90, 99])
+
+  private static let outAfterExpiry = Measure(
+    name: "outAfterExpiryPerDay", title: "out after expiry, a day", part: .campaign,
+    unit: .timePerDay, value: { perDay(Double($0.outAfterExpiry.count), $0) },
+    weight: { Double($0.outAfterExpiry.count) })
+
+  private static let countedInVain = Measure(
+    name: "countedUnacknowledged", title: "counted, never acked", part: .layers,
+    unit: .perTenThousand, value: { perTenThousand($0.countedInVain, $0) },
+    weight: { Double($0.countedInVain) })
 
   private static let times: [Measure] =
     times(

@@ -28,7 +28,7 @@ public struct MeasuredDay: Hashable, Sendable {
   public func prolonging(_ scenario: Scenario) -> Scenario { ending(filling(scenario)) }
 
   /// What happens in the rest of the day.
-  func filling(_ scenario: Scenario) -> Scenario {
+  private func filling(_ scenario: Scenario) -> Scenario {
     var day = scenario
     day.expectations = []
     let back = scenario.lastTime + Self.pause
@@ -38,7 +38,7 @@ public struct MeasuredDay: Hashable, Sendable {
   }
 
   /// Makes a run last until the end of the day.
-  func ending(_ scenario: Scenario) -> Scenario {
+  private func ending(_ scenario: Scenario) -> Scenario {
     guard !scenario.devices.isEmpty else { return scenario }
     var day = scenario
     let end = max(.start + length, scenario.lastTime + Self.margin)

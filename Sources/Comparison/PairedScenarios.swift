@@ -3,61 +3,51 @@ internal import Search
 internal import Simulation
 internal import Timeline
 
-/// Writes the scenarios of a comparison: days of the given scenarios, changed by the mutators of a
-/// search, with nothing known of the machines that will be compared.
+/// Writes the scenarios of a comparison: days of the given scenarios, each with weather of its own,
+/// with nothing known of the machines that will be compared.
 ///
 /// Each scenario follows from its seed and its number alone. All faults strike at instants, so that
-/// the network does the same to every machine: where a mutator anchored a fault at a message or a
+/// the network does the same to every machine: where a given scenario anchors one at a message or a
 /// state, it strikes when that came in a run of the protocol's standard machines. There is no
 /// feedback from runs, and so nothing to tune.
 struct PairedScenarios {
   private let given: [Scenario]
-  /// The given ones, made to last a day but for its very end.
+  /// The given ones, made to last a day.
   private let days: [Scenario]
   private let day: MeasuredDay
-  private let hints: [AnchorHints]
-  private let moderation: Moderation
-  private let standard: any Bench
+  private let weather: Weather
 
-  /// They change what a device's user asked for, or how long a day is, which is no weather.
-  static let leftOut = ["change-parameter", "add-subscriber", "stretch-time"]
-  /// Changes of a day, at most; each has as many faults as remain of them, and one at least.
-  static let changes = 12
-  /// So often a scenario is written anew when no fault of it strikes.
-  static let tries = 8
+  /// Of a day, in parts: the shortest lifetime of a credential that would outlive the day otherwise.
+  static let partsOfDay: UInt64 = 12
 
   /// `nil` when the protocol has no standard machines.
   init?(_ given: [Scenario], day: MeasuredDay, subject: ProtocolUnderTest) {
     guard let bench = subject.makeBench(subject.standardClient, subject.standardServer) else {
       return nil
     }
-    standard = bench
     self.day = day
     self.given = given
-    let days = given.map { day.filling($0) }
-    self.days = days
-    var moderation = Moderation(for: days)
-    moderation.latest = days.reduce(.start + day.length) { max($0, $1.lastTime) }
-    self.moderation = moderation
-    hints = days.map { scenario in
-      let trace = Self.trace(of: day.ending(scenario), on: bench)
-      return AnchorHints(scenario, trace: trace, subject: subject)
+    days = given.map { scenario in
+      var prolonged = day.prolonging(scenario)
+      Self.strikeAtInstants(&prolonged, on: bench)
+      return prolonged
     }
+    let wipes = given.contains { scenario in
+      scenario.faults.contains { fault in
+        if case .restartServer(_, _, wipe: true) = fault.kind { return true }
+        return false
+      }
+    }
+    weather = Weather(mayWipe: wipes)
   }
 
   /// The number-th scenario of the seed.
   func scenario(seed: UInt64, number: Int) -> Scenario {
     var random = SeededRandom(
       seed: seed &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(number) &* 0xd1b5_4a32_d192_ed03)
-    var scenario = days[0]
-    for _ in 0..<Self.tries {
-      let parent = random.below(days.count)
-      scenario = days[parent]
-      mutate(&scenario, parent, &random)
-      scenario = day.ending(scenario)
-      strikeAtInstants(&scenario)
-      if !scenario.faults.isEmpty { break }
-    }
+    var scenario = days[random.below(days.count)]
+    shortenCredentials(&scenario, using: &random)
+    scenario.faults += weather.faults(of: scenario, until: .start + day.length, using: &random)
     return scenario
   }
 
@@ -68,31 +58,29 @@ struct PairedScenarios {
     return day.prolonging(scenario)
   }
 
-  private func mutate(
-    _ scenario: inout Scenario, _ parent: Int, _ random: inout SeededRandom
-  ) {
-    let partner = days[random.below(days.count)].faults
-    let ground = MutationGround(hints: hints[parent], partner: partner, moderation: moderation)
-    var wanted = 1 + random.below(Self.changes)
-    var tries = 0
-    while wanted > 0, tries < Self.changes * 4 {
-      tries += 1
-      let mutator = MutatorCatalog.all[MutatorCatalog.draw(using: &random)].mutator
-      guard !Self.leftOut.contains(mutator.name) else { continue }
-      if mutator.mutate(&scenario, on: ground, using: &random) { wanted -= 1 }
+  /// A credential that outlives the day would show nothing of its end, so that some end in each
+  /// day: after a twelfth of it at the earliest, and as it ends at the latest.
+  private func shortenCredentials(_ scenario: inout Scenario, using random: inout SeededRandom) {
+    for index in scenario.devices.indices {
+      guard let lifetime = scenario.devices[index].credentialLifetime, lifetime > day.length
+      else { continue }
+      let shortest = day.length / Self.partsOfDay
+      let range = (day.length - shortest).count / Nanoseconds.seconds(1).count
+      scenario.devices[index].credentialLifetime =
+        shortest + .seconds(UInt64(random.below(Int(max(1, range)))))
     }
   }
 
   /// Gives each fault the instant at which it strikes the standard machines; what never strikes
   /// them is left out.
-  private func strikeAtInstants(_ scenario: inout Scenario) {
+  private static func strikeAtInstants(_ scenario: inout Scenario, on bench: any Bench) {
     func isTimed(_ fault: Fault) -> Bool {
       if case .at = fault.anchor { return true }
       return false
     }
     guard !scenario.faults.allSatisfy(isTimed) else { return }
     var timed: [Fault?] = scenario.faults.map { isTimed($0) ? $0 : nil }
-    for entry in Self.trace(of: scenario, on: standard) {
+    for entry in trace(of: scenario, on: bench) {
       guard case .fault(let position) = entry.what, timed[position] == nil else { continue }
       var fault = scenario.faults[position]
       fault.anchor = .at(entry.time)

@@ -16,6 +16,7 @@ struct RunMeter {
 
   private let radio: RadioModel
   private let threshold: Nanoseconds
+  private let faults: [Fault]
   private var devices: [DeviceMeter] = []
   private var links: [LinkMeter] = []
   private var server = PauseClock()
@@ -50,6 +51,7 @@ struct RunMeter {
   init(_ scenario: Scenario, radio: RadioModel) {
     self.radio = radio
     threshold = Self.ordinaryEnd + scenario.path.rtt * 4
+    faults = scenario.faults
     identities = scenario.devices.map { device in
       scenario.devices.firstIndex { $0.identity == device.identity } ?? 0
     }
@@ -70,10 +72,16 @@ struct RunMeter {
     case .opening(let port): open(entry, port)
     case .believes(let side, let isBelieved): believe(side, isBelieved, entry)
     case .pathLost: losePath(entry)
+    case .fault(let position): strike(position, entry)
     case .wrote(.client), .arrived(.client): transmit(entry, messages: 1)
+    case .requestedCredential:
+      transmit(entry)
+      if let device {
+        if calmBegan == .never { devices[device].credentialRequests += 1 }
+        devices[device].attempt(at: entry.time)
+      }
     case .openingAgain, .opened(.client), .retransmitted(.client), .closing(.client, _),
-      .requestedCredential, .credential, .closed(.client, .finished), .closed(.client, .reset),
-      .openFailed(.refused):
+      .credential, .closed(.client, .finished), .closed(.client, .reset), .openFailed(.refused):
       transmit(entry)
     case .credentialExpired: if let device { devices[device].expire(at: entry.time) }
     case .backAfterExpiry:
@@ -88,21 +96,45 @@ struct RunMeter {
       if handOvers[key] == nil { handOvers[key] = entry.time }
     case .paused(let side):
       pauses(side, entry.device) { $0.pause(at: entry.time) }
-      if side == .client, let device {
-        devices[device].availability.set(isPaused: true, at: entry.time)
-      }
+      obstruct(side, entry, side == .client ? .paused : .serverPaused, true)
     case .resumed(let side), .died(let side):
       pauses(side, entry.device) { $0.resume(at: entry.time) }
-      if side == .client, let device {
-        let runs = entry.what == .died(.client) ? false : nil
-        devices[device].availability.set(runs: runs, isPaused: false, at: entry.time)
+      if entry.what == .died(side) {
+        obstruct(side, entry, side == .client ? .stopped : .serverStopped, true)
       }
-    case .launched(.client):
-      if let device { devices[device].availability.set(runs: true, at: entry.time) }
+      obstruct(side, entry, side == .client ? .paused : .serverPaused, false)
+    case .launched(let side):
+      obstruct(side, entry, side == .client ? .stopped : .serverStopped, false)
     case .calm: endRates(at: entry.time)
     case .action, .wrote, .arrived, .opened, .openFailed, .closed, .closing, .retransmitted,
-      .fault, .timer, .countedDone, .dropped, .gaveUp, .blamed, .launched:
+      .timer, .countedDone, .dropped, .gaveUp, .blamed:
       break
+    }
+  }
+
+  /// Something that is in the way of a device, or, at the server, of all of them.
+  private mutating func obstruct(
+    _ side: Side, _ entry: TraceEntry, _ obstacle: AvailabilityLog.Obstacles, _ isThere: Bool
+  ) {
+    for index in devices.indices where side == .server || entry.device == NodeID(device: index) {
+      devices[index].availability.set(obstacle, isThere, at: entry.time)
+    }
+  }
+
+  /// The network is out, or an end is slow, as long as a fault says.
+  private mutating func strike(_ position: Int, _ entry: TraceEntry) {
+    guard position < faults.count else { return }
+    let length: Nanoseconds
+    switch faults[position].kind {
+    case .lose(_, let time), .refuse(let time), .slow(_, _, let time): length = time
+    case .delay, .pause, .clockJump, .cut, .halfOpen, .reset, .forgetMapping,
+      .changeNetwork, .restartServer, .killClient, .resubmit, .expireCredential, .slowRefresh,
+      .refuseRefresh, .staleRefresh, .loseRefresh, .throttleRefresh:
+      return
+    }
+    for index in devices.indices
+    where entry.device == NodeID(device: index) || entry.device.isServer {
+      devices[index].availability.suffer(until: entry.time + length, at: entry.time)
     }
   }
 
@@ -129,6 +161,7 @@ struct RunMeter {
       links.append(LinkMeter(device: device, opened: entry.time, isStanding: port.isStanding))
     }
     transmit(entry)
+    if port.isStanding { devices[device].attempt(at: entry.time) }
     guard calmBegan == .never else { return }
     if port.isStanding { devices[device].connects += 1 } else { devices[device].requests += 1 }
   }
@@ -140,6 +173,9 @@ struct RunMeter {
     let index = Int(link.index)
     let wasLive = links[index].isLive
     let paused = pausedTotal(of: side, links[index].device, at: entry.time)
+    if side == .client, links[index].client.isHeld != isBelieved {
+      countConnection(of: links[index].device, isBelieved ? 1 : -1, at: entry.time)
+    }
     if isBelieved {
       if side == .client, !links[index].hadClient {
         links[index].hadClient = true
@@ -157,6 +193,13 @@ struct RunMeter {
       if links[index].deadSince == .never { die(index, at: entry.time) }
     }
     noteLife(of: index, wasLive, at: entry.time)
+  }
+
+  private mutating func countConnection(of device: Int, _ change: Int, at time: Instant) {
+    guard let attempt = devices[device].changeBeliefs(by: change, at: time),
+      attempt.since < calmBegan
+    else { return }
+    tally.connections.add(attempt.lasted)
   }
 
   private mutating func losePath(_ entry: TraceEntry) {
@@ -194,15 +237,19 @@ struct RunMeter {
   private mutating func endRates(at time: Instant) {
     calmBegan = time
     for index in devices.indices {
+      devices[index].availability.heal(at: time)
       devices[index].settle(at: time)
       guard devices[index].isReceiver else { continue }
       // The calm brings every subscriber back.
-      devices[index].availability.set(wants: true, at: time)
+      devices[index].availability.set(.unwanted, false, at: time)
       tally.wanted = tally.wanted + devices[index].wanted
       tally.reachable = tally.reachable + devices[index].reachable
       tally.radioOn = tally.radioOn + devices[index].radio.total(until: time)
       tally.connects += devices[index].connects
       tally.requests += devices[index].requests
+      tally.credentialRequests += devices[index].credentialRequests
+      tally.outAfterExpiry = tally.outAfterExpiry + devices[index].out
+      tally.connecting = tally.connecting + devices[index].trying
       tally.expiries += devices[index].expiries
       tally.messages += devices[index].messages
     }
@@ -232,6 +279,7 @@ struct RunMeter {
     }
     for device in devices {
       if let since = device.outSince, isNever(since) { tally.neverRecovered += 1 }
+      if let since = device.tryingSince, isNever(since) { tally.neverConnected += 1 }
     }
     count(ledger.deliveries, isCut: isCut)
   }
@@ -245,8 +293,9 @@ struct RunMeter {
         isApplied: row.facts.contains(.promisesApplication))
       if let time = handOvers[key] {
         let availability = devices[row.receiver.device].availability
-        tally.syncs.add(availability.total(at: time) - availability.total(at: row.acceptedAt))
+        tally.syncs.add(availability.total(from: row.acceptedAt, to: time))
       }
+      if row.isCountedInVain { tally.countedInVain += 1 }
       guard !isCut, !row.isOver else { continue }
       if handOvers[key] == nil { tally.neverSynced += 1 }
       if let layer = DeliveryLayer.all.firstIndex(where: { $0.holds(row) }) {
@@ -268,6 +317,13 @@ extension DeliveryRow {
   fileprivate var isDue: Bool {
     !receiver.isServer && facts.isSuperset(of: [.accepted, .owed])
       && (quality > 0 || facts.contains(.promisesApplication))
+  }
+
+  /// Somebody was told that it was delivered, and no receiver ever said that it has it. That it
+  /// expired excuses the rest of the world, and does not make it true.
+  fileprivate var isCountedInVain: Bool {
+    facts.contains(.countedDone)
+      && facts.isDisjoint(with: [.acknowledged, .superseded, .rejected, .released, .applied])
   }
 
   /// Nothing is owed any more. What was only announced is still owed when the announcement expired

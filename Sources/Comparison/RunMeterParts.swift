@@ -21,30 +21,72 @@ struct PauseClock {
   }
 }
 
-/// When a device could have received something: its app wants a connection and its program runs.
+/// When a device could have received something: its app wants a connection, its program and the
+/// server's run, neither is slow, and the network is not out. What can't be had otherwise is no
+/// machine's fault.
 struct AvailabilityLog {
-  private var wants = false
-  private var runs = true
-  private var isPaused = false
+  /// What may be in the way.
+  struct Obstacles: OptionSet {
+    var rawValue: UInt8
+    static let unwanted = Self(rawValue: 1 << 0)
+    static let stopped = Self(rawValue: 1 << 1)
+    static let paused = Self(rawValue: 1 << 2)
+    static let serverStopped = Self(rawValue: 1 << 3)
+    static let serverPaused = Self(rawValue: 1 << 4)
+  }
+
+  private var obstacles: Obstacles = .unwanted
+  /// The network is out until then, or an end is slow; `.start`: it is not.
+  private var outUntil = Instant.start
   /// How long until then, and whether from then on.
   private var turns: [(time: Instant, total: Nanoseconds, isOn: Bool)] = [
     (.start, .zero, false)
   ]
 
-  mutating func set(
-    wants: Bool? = nil, runs: Bool? = nil, isPaused: Bool? = nil, at time: Instant
-  ) {
-    self.wants = wants ?? self.wants
-    self.runs = runs ?? self.runs
-    self.isPaused = isPaused ?? self.isPaused
-    let isOn = self.wants && self.runs && !self.isPaused
+  /// - Parameter time: not earlier than the one before.
+  mutating func set(_ obstacle: Obstacles, _ isThere: Bool, at time: Instant) {
+    endOutage(by: time)
+    if isThere { obstacles.insert(obstacle) } else { obstacles.remove(obstacle) }
+    turn(at: time)
+  }
+
+  mutating func suffer(until end: Instant, at time: Instant) {
+    endOutage(by: time)
+    outUntil = max(outUntil, end)
+    turn(at: time)
+  }
+
+  /// The network heals.
+  mutating func heal(at time: Instant) {
+    endOutage(by: time)
+    outUntil = .start
+    turn(at: time)
+  }
+
+  private mutating func endOutage(by time: Instant) {
+    guard outUntil != .start, outUntil <= time else { return }
+    let end = outUntil
+    outUntil = .start
+    turn(at: end)
+  }
+
+  private mutating func turn(at time: Instant) {
+    let isOn = obstacles.isEmpty && outUntil == .start
     guard isOn != turns[turns.count - 1].isOn else { return }
     turns.append((time, total(at: time), isOn))
   }
 
+  /// Of all times up to then.
   func total(at time: Instant) -> Nanoseconds {
     guard let turn = turns.last(where: { $0.time <= time }) else { return .zero }
-    return turn.isOn ? turn.total + (time - turn.time) : turn.total
+    if turn.isOn { return turn.total + (time - turn.time) }
+    // The end of an outage that nothing has happened since.
+    let isBack = obstacles.isEmpty && outUntil > turn.time && outUntil < time
+    return isBack ? turn.total + (time - outUntil) : turn.total
+  }
+
+  func total(from start: Instant, to end: Instant) -> Nanoseconds {
+    total(at: end) - total(at: start)
   }
 }
 
@@ -97,11 +139,20 @@ struct DeviceMeter {
   var radio = RadioClock()
   var connects: UInt64 = 0
   var requests: UInt64 = 0
+  var credentialRequests: UInt64 = 0
   var messages: UInt64 = 0
   var pauses = PauseClock()
   var availability = AvailabilityLog()
   /// Since when it has had no connection and a credential that has ended.
   private(set) var outSince: Instant?
+  /// How long it has been so in all, as far as it could have been otherwise.
+  private(set) var out = Nanoseconds.zero
+  /// Since when it has been trying to get a connection.
+  private(set) var tryingSince: Instant?
+  /// How long it has tried in all, as far as it could have had one.
+  private(set) var trying = Nanoseconds.zero
+  /// Connections that it believes in.
+  private var beliefs = 0
   private(set) var expiries: UInt64 = 0
   /// Its credential has ended and is not replaced.
   private var isExpired = false
@@ -127,10 +178,30 @@ struct DeviceMeter {
 
   mutating func want(_ wants: Bool, at time: Instant) {
     advance(to: time)
-    availability.set(wants: wants, at: time)
+    availability.set(.unwanted, !wants, at: time)
     self.wants = wants
     // Whoever does not want to be connected has nothing to come back to.
-    if !wants { outSince = nil }
+    if !wants {
+      outSince = nil
+      tryingSince = nil
+    }
+  }
+
+  /// It opens a connection, or asks for what it takes.
+  mutating func attempt(at time: Instant) {
+    if wants, beliefs == 0, tryingSince == nil { tryingSince = time }
+  }
+
+  /// - Returns: since when it was trying, and how long, when that ends now.
+  mutating func changeBeliefs(
+    by change: Int, at time: Instant
+  ) -> (since: Instant, lasted: Nanoseconds)? {
+    beliefs += change
+    guard beliefs > 0, let since = tryingSince else { return nil }
+    tryingSince = nil
+    let lasted = availability.total(from: since, to: time)
+    if !isSettled { trying = trying + lasted }
+    return (since, lasted)
   }
 
   /// - Returns: how long it was out, when that ends now.
@@ -144,6 +215,8 @@ struct DeviceMeter {
 
   mutating func settle(at time: Instant) {
     advance(to: time)
+    if let outSince { out = out + availability.total(from: outSince, to: time) }
+    if let tryingSince { trying = trying + availability.total(from: tryingSince, to: time) }
     isSettled = true
   }
 
@@ -161,7 +234,10 @@ struct DeviceMeter {
   }
 
   private mutating func comeBack(at time: Instant) -> Nanoseconds? {
-    defer { outSince = nil }
-    return outSince.map { time - $0 }
+    guard let since = outSince else { return nil }
+    outSince = nil
+    let lasted = availability.total(from: since, to: time)
+    if !isSettled { out = out + lasted }
+    return lasted
   }
 }

@@ -22,6 +22,13 @@ public struct Tally: Hashable, Sendable {
   public var connects: UInt64 = 0
   /// Connections for one request, such as a fetch.
   public var requests: UInt64 = 0
+  /// Questions to the token service.
+  public var credentialRequests: UInt64 = 0
+  /// How long receivers were without a connection because a credential had ended.
+  public var outAfterExpiry = Nanoseconds.zero
+  /// How long they tried to get a connection: the sum of `connections`, with those that were not
+  /// there in the end.
+  public var connecting = Nanoseconds.zero
   /// Credentials that ended before they were replaced, while the app wanted a connection.
   public var expiries: UInt64 = 0
   /// Protocol messages written or received.
@@ -29,13 +36,19 @@ public struct Tally: Hashable, Sendable {
 
   // MARK: Times
 
+  /// From the first attempt of a device that has no connection (or from its question for a
+  /// credential) until it believes in one, over all attempts in between, as far as it could have had
+  /// one (`AvailabilityLog`).
+  public var connections = Distribution()
+  public var neverConnected: UInt64 = 0
   /// From the opening of a connection until its client believed in it: TCP and the protocol's own
   /// handshake. Round trips of TLS are not modelled.
   public var handshakes = Distribution()
   /// Connections for pushes whose client never believed in them.
   public var failedHandshakes: UInt64 = 0
   /// How long a device was without a connection whose credential had ended: from the end of the
-  /// credential, or of the connection if that came later, until both ends believed in one again.
+  /// credential, or of the connection if that came later, until both ends believed in one again;
+  /// as far as it could have had one.
   public var recoveries = Distribution()
   public var neverRecovered: UInt64 = 0
   /// From the death of a connection (its path is gone, or the other end has ended it) until this
@@ -45,8 +58,8 @@ public struct Tally: Hashable, Sendable {
   public var clientNeverNoticed: UInt64 = 0
   public var serverZombies = Distribution()
   public var serverNeverNoticed: UInt64 = 0
-  /// From a delivery's acceptance until the receiver's app had it, without the time in which the
-  /// app wanted no connection or its program did not run: nobody can shorten that.
+  /// From a delivery's acceptance until the receiver's app had it, as far as it could have had it:
+  /// nobody can shorten the rest.
   public var syncs = Distribution()
   /// Deliveries that are owed and that the receiver's app never had.
   public var neverSynced: UInt64 = 0
@@ -55,6 +68,8 @@ public struct Tally: Hashable, Sendable {
 
   /// Deliveries on the way down that were accepted and owed.
   public var deliveries: UInt64 = 0
+  /// Of them: the server counts them as done, and nobody ever acknowledged them.
+  public var countedInVain: UInt64 = 0
   /// Violations by the position of their oracle in `OracleCatalog.all`.
   public var violations = [UInt64](repeating: 0, count: OracleCatalog.all.count)
   /// Deliveries that stayed somewhere, by position in `DeliveryLayer.all`.
@@ -72,8 +87,13 @@ public struct Tally: Hashable, Sendable {
     radioOn = radioOn + other.radioOn
     connects += other.connects
     requests += other.requests
+    credentialRequests += other.credentialRequests
+    outAfterExpiry = outAfterExpiry + other.outAfterExpiry
+    connecting = connecting + other.connecting
     messages += other.messages
     expiries += other.expiries
+    connections.merge(other.connections)
+    neverConnected += other.neverConnected
     handshakes.merge(other.handshakes)
     failedHandshakes += other.failedHandshakes
     recoveries.merge(other.recoveries)
@@ -85,6 +105,7 @@ public struct Tally: Hashable, Sendable {
     syncs.merge(other.syncs)
     neverSynced += other.neverSynced
     deliveries += other.deliveries
+    countedInVain += other.countedInVain
     for index in violations.indices { violations[index] += other.violations[index] }
     for index in stayed.indices { stayed[index] += other.stayed[index] }
     runsWithFindings += other.runsWithFindings

@@ -8,10 +8,10 @@ import PushBench
 struct ComparisonFiles {
   private let comparison: Comparison
   private let labels: [String]
-  /// Events of a diagram.
-  private static let limit = 160
+  /// Lines of a diagram.
+  private static let limit = 120
   /// Events of a diagram before the first one that differs.
-  private static let lead = 60
+  private static let lead = 40
 
   init(_ comparison: Comparison) {
     self.comparison = comparison
@@ -65,7 +65,8 @@ struct ComparisonFiles {
           ScenarioScript.write(run.scenario, for: comparison.subject, notes: notes)
         ))
       page += "\n## \(label)\n\n"
-      let stories = run.stories.isEmpty ? ["Nothing is wrong."] : run.stories
+      let stories =
+        run.stories.isEmpty ? ["At the end no oracle finds anything wrong."] : run.stories
       page += stories.joined(separator: "\n") + "\n"
       page += "\n```\n\(run.diagram(from: common))```\n"
     }
@@ -121,8 +122,9 @@ struct ComparisonFiles {
         if case .fault = entry.what { return true }
         return false
       }
-      return SequenceDiagram.text(
-        faults + trace[begin...], scenario: scenario, limit: ComparisonFiles.limit)
+      let diagram = SequenceDiagram.text(
+        faults + trace[begin...], scenario: scenario, limit: .max)
+      return FoldedLines(diagram, limit: ComparisonFiles.limit).text
     }
   }
 }

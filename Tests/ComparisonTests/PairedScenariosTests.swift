@@ -1,7 +1,6 @@
 @testable import Comparison
 import Custody
 import PushProtocols
-import Search
 import Simulation
 import Testing
 import Timeline
@@ -44,13 +43,81 @@ import Timeline
   }
 
   @Test func `settings that a user chose are no weather`() throws {
-    let writer = try Self.writer([ProtocolCatalog.mqtt.standardScenarios[0]])
+    let given = ProtocolCatalog.mqtt.standardScenarios[0]
+    let writer = try Self.writer([given])
     for number in 0..<40 {
       let scenario = writer.scenario(seed: 1, number: number)
-      #expect(scenario.devices == ProtocolCatalog.mqtt.standardScenarios[0].devices)
+      #expect(scenario.devices == given.devices)
+      #expect(scenario.steps == writer.healthyDay(of: 0).steps)
     }
-    // The names of what is left out are those of mutators.
-    #expect(Set(PairedScenarios.leftOut).isSubset(of: MutatorCatalog.names))
+  }
+
+  /// What a day of this device holds, by the names of faults.
+  private static func weather(lifetime: Nanoseconds?) throws -> [[String]] {
+    var given = ProtocolCatalog.mqtt.standardScenarios[0]
+    given.devices[0].credentialLifetime = lifetime
+    let writer = try Self.writer([given])
+    return (0..<20).map { number in
+      writer.scenario(seed: 1, number: number).faults
+        .filter { $0.node == NodeID(device: 0) || $0.node.isServer }.map(\.kind.name)
+    }
+  }
+
+  @Test func `every day has every kind of fault for every device`() throws {
+    // An app that submits again is no weather.
+    let expected = Set(FaultKind.allNames).subtracting(["resubmit"])
+    for names in try Self.weather(lifetime: .hours(1)) {
+      #expect(Set(names) == expected)
+      // Once for the device or the server; both pause, are slow and have two jumps of a clock.
+      #expect(names.count == expected.count + 2 + 3)
+    }
+    let credentials = FaultKind.allNames[14...]
+    for names in try Self.weather(lifetime: nil) {
+      #expect(Set(names) == expected.subtracting(credentials))
+    }
+  }
+
+  @Test func `clocks are set right again`() throws {
+    let writer = try Self.writer()
+    for number in 0..<20 {
+      let faults = writer.scenario(seed: 2, number: number).faults
+      var skews: [NodeID: Int64] = [:]
+      for fault in faults {
+        guard case .clockJump(_, let forward, let by) = fault.kind else { continue }
+        skews[fault.node, default: 0] += forward ? Int64(by.count) : -Int64(by.count)
+      }
+      #expect(skews.count > 1 && skews.values.allSatisfy { $0 == 0 })
+    }
+  }
+
+  @Test func `a credential that outlives the day ends in it, a short one stays`() throws {
+    var given = ProtocolCatalog.mqtt.standardScenarios[0]
+    given.devices[0].credentialLifetime = .hours(720)
+    given.devices[1].credentialLifetime = .minutes(30)
+    let writer = try Self.writer([given])
+    var lifetimes: Set<Nanoseconds> = []
+    for number in 0..<40 {
+      let devices = writer.scenario(seed: 1, number: number).devices
+      let lifetime = try #require(devices[0].credentialLifetime)
+      #expect(lifetime >= .minutes(15) && lifetime < .hours(3))
+      #expect(devices[1].credentialLifetime == .minutes(30))
+      lifetimes.insert(lifetime)
+    }
+    #expect(lifetimes.count > 30)
+    #expect(writer.healthyDay(of: 0).devices == given.devices)
+  }
+
+  @Test func `a fault that is given with an anchor strikes at an instant, too`() throws {
+    var given = ProtocolCatalog.mqtt.standardScenarios[0]
+    given.faults = [
+      Fault(.cut, node: NodeID(device: 0), .message(sender: .server, kind: 0, ordinal: 1))
+    ]
+    let first = try #require(try Self.writer([given]).scenario(seed: 1, number: 0).faults.first)
+    guard case .at(let time) = first.anchor, first.kind == .cut else {
+      Issue.record("\(first) waits for a machine to do something")
+      return
+    }
+    #expect(time > .start && time < .start + .minutes(1))
   }
 
   @Test func `a healthy day has the steps as given and no faults`() throws {

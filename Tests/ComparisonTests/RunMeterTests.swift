@@ -220,6 +220,87 @@ import Timeline
     #expect(out.recoveries.percentile(50) == .seconds(8))
   }
 
+  @Test func `until connected counts from the first attempt, over all of them`() {
+    let tally = meter([
+      (.zero, .action(.connect)), (.seconds(5), .requestedCredential),
+      (.seconds(6), .credential(.refused)), (.seconds(10), .requestedCredential),
+      (.seconds(11), .credential(.issued(expires: .never))), (.seconds(11), .opening(.push)),
+      (.seconds(12), .believes(.client, true)), (.seconds(60), .believes(.client, false)),
+      // On the same link, for brevity.
+      (.seconds(61), .opening(.push)), (.seconds(63), .believes(.client, true)),
+      (.minutes(30), .requestedCredential), (.hours(1), .calm),
+    ])
+    #expect(tally.connections.count == 2 && tally.neverConnected == 0)
+    #expect(tally.connections.percentile(50) == .seconds(2))
+    #expect(tally.connections.percentile(99) == .seconds(7))
+    #expect(tally.connecting == .seconds(9))
+    // The last question came while it was connected.
+    #expect(tally.credentialRequests == 3)
+    let never = meter([
+      (.zero, .action(.connect)), (.seconds(5), .opening(.push)),
+      (.seconds(6), .openFailed(.refused)), (.hours(1), .calm),
+    ])
+    #expect(never.connections.count == 0 && never.neverConnected == 1)
+    #expect(never.connecting == .hours(1) - .seconds(5))
+    let unwanted = meter([
+      (.zero, .action(.connect)), (.seconds(5), .opening(.push)),
+      (.seconds(6), .action(.disconnect)), (.hours(1), .calm),
+    ])
+    #expect(unwanted.neverConnected == 0)
+  }
+
+  @Test func `time in which nobody could connect is not held against a device`() {
+    var log = AvailabilityLog()
+    func total(_ from: UInt64, _ to: UInt64) -> Nanoseconds {
+      log.total(from: .start + .seconds(from), to: .start + .seconds(to))
+    }
+    func at(_ second: UInt64) -> Instant { .start + .seconds(second) }
+    log.set(.unwanted, false, at: at(10))
+    #expect(total(0, 15) == .seconds(5))
+    // Two outages that overlap are one.
+    log.suffer(until: at(40), at: at(20))
+    log.suffer(until: at(50), at: at(30))
+    #expect(total(0, 45) == .seconds(10))
+    #expect(total(45, 52) == .seconds(2))
+    log.set(.serverStopped, true, at: at(60))
+    #expect(total(10, 60) == .seconds(20))
+    log.set(.paused, true, at: at(70))
+    log.set(.serverStopped, false, at: at(80))
+    #expect(total(50, 90) == .seconds(10))
+    log.set(.paused, false, at: at(90))
+    log.suffer(until: at(500), at: at(100))
+    // The calm heals the network.
+    log.heal(at: at(120))
+    #expect(total(90, 130) == .seconds(20))
+  }
+
+  @Test func `a credential that ends in an outage is missed when the network is back`() throws {
+    var scenario = Self.phone(keepAlive: .seconds(60), minutes: 60)
+    scenario.devices[0].parameters.append(
+      Parameter("credential-lifetime", Nanoseconds.hours(9).count))
+    scenario.faults = [
+      Fault(.lose(.both, for: .minutes(5)), node: Self.phone, .at(.start + .seconds(100))),
+      Fault(.expireCredential, node: Self.phone, .at(.start + .seconds(130))),
+    ]
+    let tally = try Self.measure(scenario)
+    let took = try #require(tally.recoveries.percentile(50))
+    #expect(tally.recoveries.count == 1 && took < .minutes(2))
+    #expect(tally.outAfterExpiry == took)
+  }
+
+  @Test func `what is counted and never acknowledged is told, even when it has expired`() {
+    var row = DeliveryRow(
+      publication: 3, sender: .server, receiver: Self.phone, quality: 1,
+      at: .start + .seconds(10))
+    row.facts = [.accepted, .owed, .countedDone, .expired]
+    let entries: [(Nanoseconds, TraceEntry.What)] = [(.zero, .action(.connect)), (.hours(1), .calm)]
+    #expect(meter(entries, [row]).countedInVain == 1)
+    row.facts.insert(.acknowledged)
+    #expect(meter(entries, [row]).countedInVain == 0)
+    row.facts = [.accepted, .owed, .countedDone, .superseded]
+    #expect(meter(entries, [row]).countedInVain == 0)
+  }
+
   @Test func `a connection that its client never believed in has failed`() {
     let tally = meter([
       (.zero, .action(.connect)), (.zero, .opening(.push)), (.seconds(1), .openingAgain),
