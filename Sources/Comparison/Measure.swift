@@ -118,17 +118,23 @@ extension Measure {
     _ never: @escaping @Sendable (Tally) -> UInt64, neverTitle: String,
     percents: [UInt64] = [50, 99]
   ) -> [Measure] {
-    let percentiles = percents.map { percent in
+    percentiles(name, title, times, percents) + [
+      Measure(
+        name: "\(name)Never", title: neverTitle, part: .campaign, unit: .count,
+        value: { Double(never($0)) }, weight: { Double(never($0)) })
+    ]
+  }
+
+  private static func percentiles(
+    _ name: String, _ title: String, _ times: @escaping @Sendable (Tally) -> Distribution,
+    _ percents: [UInt64]
+  ) -> [Measure] {
+    percents.map { percent in
       Measure(
         name: "\(name)P\(percent)", title: "\(title) p\(percent)", part: .campaign, unit: .time,
         value: { nanoseconds(times($0).percentile(percent)) },
         weight: { nanoseconds(times($0).percentile(percent)) ?? 0 })
     }
-    return percentiles + [
-      Measure(
-        name: "\(name)Never", title: neverTitle, part: .campaign, unit: .count,
-        value: { Double(never($0)) }, weight: { Double(never($0)) })
-    ]
   }
 
   private static let connections =
@@ -141,6 +147,7 @@ extension Measure {
     + times(
       "connection", "until connected", { $0.connections }, { $0.neverConnected },
       neverTitle: "never connected", percents: [50, 90, 99])
+    + percentiles("longestLoss", "longest unreachable", { $0.longestLosses }, [50, 99])
 
   private static let outAfterExpiry = Measure(
     name: "outAfterExpiryPerDay", title: "out after expiry, a day", part: .campaign,

@@ -17,7 +17,7 @@ struct PairedScenarios {
   private let day: MeasuredDay
   private let weather: Weather
 
-  /// Of a day, in parts: the shortest lifetime of a credential that would outlive the day otherwise.
+  /// The shortest lifetime of a credential that would outlive the day otherwise, as part of it.
   static let partsOfDay: UInt64 = 12
 
   /// `nil` when the protocol has no standard machines.

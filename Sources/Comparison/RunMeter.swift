@@ -280,6 +280,9 @@ struct RunMeter {
     for device in devices {
       if let since = device.outSince, isNever(since) { tally.neverRecovered += 1 }
       if let since = device.tryingSince, isNever(since) { tally.neverConnected += 1 }
+      if device.isReceiver, device.wanted > .zero {
+        tally.longestLosses.add(device.longestLoss(by: end))
+      }
     }
     count(ledger.deliveries, isCut: isCut)
   }

@@ -151,6 +151,9 @@ struct DeviceMeter {
   private(set) var tryingSince: Instant?
   /// How long it has tried in all, as far as it could have had one.
   private(set) var trying = Nanoseconds.zero
+  /// Since when it could be reached by nobody, and the longest of such times.
+  private(set) var lostSince: Instant?
+  private var longestLoss = Nanoseconds.zero
   /// Connections that it believes in.
   private var beliefs = 0
   private(set) var expiries: UInt64 = 0
@@ -180,6 +183,7 @@ struct DeviceMeter {
     advance(to: time)
     availability.set(.unwanted, !wants, at: time)
     self.wants = wants
+    noteReach(at: time)
     // Whoever does not want to be connected has nothing to come back to.
     if !wants {
       outSince = nil
@@ -208,9 +212,25 @@ struct DeviceMeter {
   mutating func changeLive(by change: Int, at time: Instant) -> Nanoseconds? {
     advance(to: time)
     liveLinks += change
+    noteReach(at: time)
     if liveLinks > 0 { return comeBack(at: time) }
     if wants, isExpired, outSince == nil { outSince = time }
     return nil
+  }
+
+  private mutating func noteReach(at time: Instant) {
+    let isLost = wants && liveLinks == 0
+    guard isLost != (lostSince != nil) else { return }
+    longestLoss = longestLoss(by: time)
+    // What begins in the calm is nobody's weather.
+    lostSince = isLost && !isSettled ? time : nil
+  }
+
+  /// The longest time that it could not be reached, though it could have been, the last one as far
+  /// as it has come.
+  func longestLoss(by time: Instant) -> Nanoseconds {
+    guard let lostSince else { return longestLoss }
+    return max(longestLoss, availability.total(from: lostSince, to: time))
   }
 
   mutating func settle(at time: Instant) {

@@ -37,10 +37,13 @@ public struct Tally: Hashable, Sendable {
   // MARK: Times
 
   /// From the first attempt of a device that has no connection (or from its question for a
-  /// credential) until it believes in one, over all attempts in between, as far as it could have had
-  /// one (`AvailabilityLog`).
+  /// credential) until it believes in one, over all attempts in between, as far as it could have
+  /// had one (`AvailabilityLog`).
   public var connections = Distribution()
   public var neverConnected: UInt64 = 0
+  /// Of each run and receiver the longest time in which it wanted a connection and there was none
+  /// that both ends believed in and whose path was alive, as far as it could have had one.
+  public var longestLosses = Distribution()
   /// From the opening of a connection until its client believed in it: TCP and the protocol's own
   /// handshake. Round trips of TLS are not modelled.
   public var handshakes = Distribution()
@@ -94,6 +97,7 @@ public struct Tally: Hashable, Sendable {
     expiries += other.expiries
     connections.merge(other.connections)
     neverConnected += other.neverConnected
+    longestLosses.merge(other.longestLosses)
     handshakes.merge(other.handshakes)
     failedHandshakes += other.failedHandshakes
     recoveries.merge(other.recoveries)

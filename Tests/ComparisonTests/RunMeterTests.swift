@@ -150,6 +150,8 @@ import Timeline
       (.hours(1), .calm),
     ])
     #expect(tally.clientZombies.percentile(50) == .seconds(30))
+    // From the loss of the path, less 40 s of standing still, to the end: it never came back.
+    #expect(tally.longestLosses.percentile(50) == .hours(2) - .seconds(100 + 40))
     #expect(tally.serverZombies.percentile(50) == .seconds(300))
     #expect(tally.reachable == .seconds(98))
     #expect(tally.handshakes.percentile(50) == .seconds(2))
@@ -293,7 +295,9 @@ import Timeline
       publication: 3, sender: .server, receiver: Self.phone, quality: 1,
       at: .start + .seconds(10))
     row.facts = [.accepted, .owed, .countedDone, .expired]
-    let entries: [(Nanoseconds, TraceEntry.What)] = [(.zero, .action(.connect)), (.hours(1), .calm)]
+    let entries: [(Nanoseconds, TraceEntry.What)] = [
+      (.zero, .action(.connect)), (.hours(1), .calm),
+    ]
     #expect(meter(entries, [row]).countedInVain == 1)
     row.facts.insert(.acknowledged)
     #expect(meter(entries, [row]).countedInVain == 0)

@@ -239,7 +239,7 @@ public struct APNsDevice: ClientMachine {
       } else if let slot = slot(of: link) {
         takeAnswer(message, in: slot, at: clock, into: &effects)
       }
-      // Else the rest of what the peer sent before this end closed: nobody reads it.
+    // Else the rest of what the peer sent before this end closed: nobody reads it.
     case .timer(let timer):
       fire(timer, at: clock, into: &effects)
     case .action(let action):

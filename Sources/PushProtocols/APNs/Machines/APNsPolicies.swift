@@ -20,8 +20,8 @@ struct APNsDevicePolicy: Sendable, BitwiseCopyable {
   /// Corrects its clock by what the courier said once, for ever.
   var keepsFirstServerTime = false
   // The identity token.
-  /// Does not ask for a new one before the courier has refused the old one. Then it is in a loop: it
-  /// shows what it has, and asks, in each round, and heeds no answer that tells it to wait.
+  /// Does not ask for a new one before the courier has refused the old one. Then it is in a loop:
+  /// it shows what it has, and asks, in each round, and heeds no answer that tells it to wait.
   var failsHardOnExpiry = false
   var neverRefreshesCredential = false
   var refreshesWithoutPause = false
