@@ -70,6 +70,9 @@ public enum CaptureInspection {
     public var inspection: InspectionRecord
     public var wrapped: WrappedConnections
     public var secrets: TLSSecrets
+    /// What followed the capture. Nothing more is to be had from it; but to take it apart costs
+    /// time, and whoever ends soon may keep it.
+    public var remains: AnyObject
   }
 
   /// The same, for whoever reads the capture once more.
@@ -87,7 +90,7 @@ public enum CaptureInspection {
     try checkHasTCP(reading.summary, path, options.filter)
     return Reading(
       inspection: conclude(reading.sink, reading.wrapped, reading.summary, path: path),
-      wrapped: reading.wrapped, secrets: reading.secrets)
+      wrapped: reading.wrapped, secrets: reading.secrets, remains: reading.sink)
   }
 
   static func observers(

@@ -1,5 +1,4 @@
 import ArgumentParser
-import CMalloc
 import Foundation
 import PushBench
 
@@ -62,8 +61,6 @@ struct InspectCommand: ParsableCommand {
   private var isLive: Bool { interface != nil || (captures == ["-"] && Self.inputIsPipe) }
 
   func run() throws {
-    // One thread reads and one follows the protocols; only the latter allocates much.
-    share_one_arena()
     if isLive { return try inspectLive() }
     let options = try reading.options()
     var inspections: [InspectionRecord] = []
@@ -74,8 +71,10 @@ struct InspectCommand: ParsableCommand {
     }
     for path in captures {
       do {
-        let inspection = try CaptureInspection.inspect(
-          path, options, keepsDeliveries: format == .json)
+        let read = try CaptureInspection.read(path, options, keepsDeliveries: format == .json)
+        let inspection = read.inspection
+        // Nobody needs the memory any more.
+        if path == captures.last { _ = unsafe Unmanaged.passRetained(read.remains) }
         inspections.append(inspection)
         if inspection.hasViolations { worst = max(worst, 1) }
         if let damage = inspection.capture.damage { complain("\(path): \(damage).", 65) }
