@@ -42,14 +42,12 @@ struct CaptureRun: ~Copyable {
   /// Takes all packets of the only file.
   mutating func readAll(_ container: inout PacketContainer) {
     var record = PacketRecord()
-    var isSimple = false
+    var group = PlainGroup()
     while find(&record, &container, file: 0) {
-      if !isSimple || !takesPlain(record) {
-        take(record, &container, file: 0)
-        isSimple = mayBeSimple(container)
+      take(record, &container, file: 0)
+      if mayBeSimple(container) {
+        while takePlain(&group, &container) {}
       }
-      // Twice, until it is as far ahead as it may be.
-      if foresee(&container) { _ = foresee(&container) }
     }
   }
 
@@ -61,29 +59,44 @@ struct CaptureRun: ~Copyable {
     return true
   }
 
-  /// What `take` does, for a packet that is as nearly all are; `false`, and nothing has happened,
-  /// for any other.
-  @inline(__always)
-  private mutating func takesPlain(_ record: borrowing PacketRecord) -> Bool {
-    let bytes = unsafe record.bytes.bytes
-    guard let (segment, payload) = PlainFrame.decode(bytes) else { return false }
-    moment.time = record.time
-    moment.frame &+= 1
-    summary.count(length: bytes.byteCount, at: record.time)
-    decoder.countPlain()
-    reassembler.receive(
-      segment, bytes.extracting(payload..<payload + segment.wireLength), at: moment, &books)
-    return true
-  }
-
-  /// Whether there was a packet to look ahead to.
-  @inline(__always)
-  private mutating func foresee(_ container: inout PacketContainer) -> Bool {
-    guard
-      let bytes = unsafe container.upcoming(
-        PlainFrame.opening, distance: TCPReassembler.foresight)
-    else { return false }
-    if let key = unsafe PlainFrame.key(bytes.bytes) { reassembler.foresee(key) }
+  /// What `take` does, for the next packets that are as nearly all are and have been read; `false`
+  /// when the next one is any other.
+  ///
+  /// With thousands of connections none of what is kept of them is near. So several packets are
+  /// looked at before the first of them is taken, and what they will ask for is fetched meanwhile:
+  /// first where their connections are, then those.
+  private mutating func takePlain(
+    _ group: inout PlainGroup, _ container: inout PacketContainer
+  ) -> Bool {
+    var count = 0
+    let length = container.lookAhead { bytes, time in
+      guard count < PlainGroup.limit, let (segment, _) = PlainFrame.decode(bytes) else {
+        return false
+      }
+      let hash = reassembler.hash(of: segment)
+      reassembler.foresee(hash)
+      group[count] = PlainPacket(time: time, count: UInt32(bytes.byteCount), hash: hash)
+      count += 1
+      return true
+    }
+    if count == 0 { return false }
+    for index in 0..<count { reassembler.foreseeConnection(group[index].hash) }
+    var record = 0
+    for index in 0..<count {
+      let bytes = unsafe container.packet(at: &record, Int(group[index].count)).bytes
+      // Found out once more: to keep it would cost more than that.
+      guard let (segment, payload) = PlainFrame.decode(bytes) else {
+        preconditionFailure("a packet stays what it is")
+      }
+      moment.time = group[index].time
+      moment.frame &+= 1
+      summary.count(length: bytes.byteCount, at: moment.time)
+      decoder.countPlain()
+      reassembler.receive(
+        segment, bytes.extracting(payload..<payload + segment.wireLength),
+        hash: group[index].hash, at: moment, &books)
+    }
+    container.pass(length)
     return true
   }
 
@@ -229,6 +242,26 @@ struct CaptureRun: ~Copyable {
     summary.connections = UInt64(reassembler.connections)
     summary.note(books.warnings)
     return summary
+  }
+}
+
+/// A packet that is as nearly all are, looked at before it is taken.
+private struct PlainPacket: BitwiseCopyable {
+  var time = Instant.start
+  /// Captured bytes.
+  var count: UInt32 = 0
+  /// Of whose it is.
+  var hash: UInt32 = 0
+}
+
+/// Some that follow each other.
+private struct PlainGroup {
+  static let limit = 16
+  private var packets = InlineArray<16, PlainPacket>(repeating: PlainPacket())
+
+  subscript(index: Int) -> PlainPacket {
+    @inline(__always) get { packets[index] }
+    @inline(__always) set { packets[index] = newValue }
   }
 }
 

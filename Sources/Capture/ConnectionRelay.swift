@@ -14,7 +14,7 @@ public import Wire
 /// reads waits when the sink is this far behind.
 public final class ConnectionRelay: ConnectionSink {
   private let ring: RelayRing
-  private var batch: RelayBatch
+  private let batch = RelayBatch()
   private let thread: pthread_t
 
   /// Two processors that the threads can have.
@@ -23,7 +23,6 @@ public final class ConnectionRelay: ConnectionSink {
   /// `nil` when the system gives no thread.
   public init?(to sink: any ConnectionSink) {
     ring = RelayRing(sink)
-    batch = ring.first
     let argument = unsafe Unmanaged.passRetained(ring).toOpaque()
     guard let thread = unsafe Self.start(argument) else {
       unsafe Unmanaged<RelayRing>.fromOpaque(argument).release()
@@ -56,28 +55,25 @@ public final class ConnectionRelay: ConnectionSink {
     at moment: Moment
   ) -> Bool {
     if !batch.hasRoom(for: bytes.count) { renewBatch(for: bytes.count) }
-    unsafe batch.append(
-      RelayedSegment(
-        moment: moment, segment: segment, connection: connection, count: UInt32(bytes.count)),
-      bytes)
+    unsafe batch.append(segment, of: connection, bytes, at: moment)
     return true
   }
 
   private func renewBatch(for count: Int) {
-    batch = ring.exchange(batch, isUrgent: false)
+    ring.give(batch, isUrgent: false)
     batch.makeRoom(for: count)
   }
 
   /// Comes back when the sink has been told all of it.
   public func drain() {
-    batch = ring.exchange(batch, isUrgent: true)
+    ring.give(batch, isUrgent: true)
     ring.awaitIdleness()
   }
 
   /// The same, and the second thread ends. Nothing may be told afterwards.
   public func finish() {
     batch.isLast = true
-    batch = ring.exchange(batch, isUrgent: true)
+    ring.give(batch, isUrgent: true)
     pthread_join(thread, nil)
   }
 }
@@ -128,12 +124,12 @@ private func relay(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPoint
     unsafe lock.deallocate()
   }
 
-  var first: RelayBatch { batches[0] }
-
-  /// Gives a filled batch away and gets an empty one, as soon as there is one.
+  /// Gives what is in a draft away, and comes back when there is room for more.
   ///
   /// - Parameter isUrgent: for a while nothing may come after it.
-  func exchange(_ batch: RelayBatch, isUrgent: Bool) -> RelayBatch {
+  func give(_ draft: RelayBatch, isUrgent: Bool) {
+    // Only whoever writes changes `filled`, and the batch there is empty.
+    batches[filled % Self.size].takeOver(draft)
     unsafe pthread_mutex_lock(lock)
     filled += 1
     self.isUrgent = isUrgent
@@ -145,9 +141,7 @@ private func relay(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPoint
       while filled - told > Self.worthWaking { unsafe pthread_cond_wait(change, lock) }
       isWriterAsleep = false
     }
-    let next = batches[filled % Self.size]
     unsafe pthread_mutex_unlock(lock)
-    return next
   }
 
   /// The next filled batch.

@@ -1,35 +1,28 @@
+internal import CPrefetch
 import Wire
-
-/// A segment in a batch, small: there are millions. Its bytes lie with those of the batch, in the
-/// same order.
-struct RelayedSegment: BitwiseCopyable {
-  var moment: Moment
-  /// Without meaning when `isEvent`.
-  var segment: PlainSegment
-  var connection: ConnectionID
-  /// Of its bytes.
-  var count: UInt32
-  /// Another event stands for it, the next one in the batch's list of those.
-  var isEvent = false
-}
 
 /// What is no plain segment.
 private struct RelayedEvent: BitwiseCopyable {
+  /// Among the segments; the one there stands for it, and its segment has no meaning.
+  var place: Int
   var event: ConnectionEvent
   var description: ConnectionDescription
 }
 
 /// Segments and events with their bytes. Filled by the one thread, then read by the other one.
 ///
-/// Small enough that what one core has written is still in a near cache when the other one reads
-/// it.
+/// The one thread writes a draft that is its own, and copies it as a whole into a batch that goes
+/// to the other one: memory that two processors write and read in turn is slow to write.
 @safe final class RelayBatch {
   private static let segmentLimit = 256
-  /// Segments whose connections are fetched from memory together.
-  private static let foresight = 24
+  /// Segments whose connections are fetched from memory together, and how many that come before
+  /// those are still to be told then.
+  private static let foresight = 16
+  private static let lead = 2 * foresight
   private static let usualByteLimit = 1 << 16
+  private static let line = 64
 
-  private let segments: UnsafeMutablePointer<RelayedSegment>
+  private let segments: UnsafeMutablePointer<SegmentOfRun>
   private var count = 0
   private var events: ContiguousArray<RelayedEvent> = []
   private let coming: UnsafeMutableBufferPointer<ConnectionID>
@@ -39,10 +32,12 @@ private struct RelayedEvent: BitwiseCopyable {
   var isLast = false
 
   init() {
-    unsafe segments = .allocate(capacity: Self.segmentLimit)
+    unsafe segments = UnsafeMutableRawPointer.allocate(
+      byteCount: Self.segmentLimit * MemoryLayout<SegmentOfRun>.stride, alignment: Self.line
+    ).bindMemory(to: SegmentOfRun.self, capacity: Self.segmentLimit)
     unsafe coming = .allocate(capacity: Self.foresight)
     unsafe coming.initialize(repeating: ConnectionID(0))
-    unsafe bytes = .allocate(byteCount: Self.usualByteLimit, alignment: 16)
+    unsafe bytes = .allocate(byteCount: Self.usualByteLimit, alignment: Self.line)
   }
 
   deinit {
@@ -60,18 +55,24 @@ private struct RelayedEvent: BitwiseCopyable {
   func makeRoom(for count: Int) {
     if count <= byteLimit { return }
     unsafe bytes.deallocate()
-    unsafe bytes = .allocate(byteCount: count, alignment: 16)
-    byteLimit = count
+    byteLimit = (count + Self.line - 1) & ~(Self.line - 1)
+    unsafe bytes = .allocate(byteCount: byteLimit, alignment: Self.line)
   }
 
   @inline(__always)
-  func append(_ segment: RelayedSegment, _ payload: UnsafeRawBufferPointer) {
+  func append(
+    _ segment: PlainSegment, of connection: ConnectionID, _ payload: UnsafeRawBufferPointer,
+    at moment: Moment
+  ) {
     precondition(hasRoom(for: payload.count), "a full batch is exchanged first")
     if let start = payload.baseAddress {
       unsafe (bytes + byteCount).copyMemory(from: start, byteCount: payload.count)
     }
+    unsafe (segments + count).initialize(
+      to: SegmentOfRun(
+        segment, of: connection, start: UInt32(truncatingIfNeeded: byteCount),
+        count: UInt32(truncatingIfNeeded: payload.count), at: moment))
     byteCount += payload.count
-    unsafe (segments + count).initialize(to: segment)
     count += 1
   }
 
@@ -79,22 +80,32 @@ private struct RelayedEvent: BitwiseCopyable {
     _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
     _ payload: UnsafeRawBufferPointer, at moment: Moment
   ) {
-    events.append(RelayedEvent(event: event, description: description))
+    events.append(RelayedEvent(place: count, event: event, description: description))
     let nothing = PlainSegment(.toServer, offset: 0, acknowledges: false, acknowledged: 0)
-    unsafe append(
-      RelayedSegment(
-        moment: moment, segment: nothing, connection: connection, count: UInt32(payload.count),
-        isEvent: true),
-      payload)
+    unsafe append(nothing, of: connection, payload, at: moment)
+  }
+
+  /// Takes all that is in a draft, which is empty then. This batch must be empty.
+  func takeOver(_ draft: RelayBatch) {
+    makeRoom(for: draft.byteCount)
+    unsafe stream_lines(
+      segments, draft.segments, draft.count * MemoryLayout<SegmentOfRun>.stride)
+    unsafe stream_lines(bytes, draft.bytes, draft.byteCount)
+    swap(&events, &draft.events)
+    (count, byteCount, isLast) = (draft.count, draft.byteCount, draft.isLast)
+    (draft.count, draft.byteCount) = (0, 0)
   }
 
   // MARK: The other thread
 
-  private func foresee(_ range: Range<Int>, _ sink: any ConnectionSink) {
+  private func foresee(_ foreseen: inout Int, _ sink: any ConnectionSink) {
+    let start = foreseen
+    foreseen = min(self.count, start + Self.foresight)
     var count = 0
     var last = ConnectionID(.max)
-    for index in range {
+    for index in start..<foreseen {
       let connection = unsafe segments[index].connection
+      unsafe prefetch_line(bytes + Int(segments[index].start))
       if connection == last { continue }
       unsafe coming[count] = connection
       count += 1
@@ -108,33 +119,45 @@ private struct RelayedEvent: BitwiseCopyable {
   /// - Parameter descriptions: of the connections that batches before this one have begun.
   func tell(_ sink: any ConnectionSink, _ descriptions: inout RelayedDescriptions) {
     var foreseen = 0
-    var nextEvent = 0
-    var start = 0
-    for index in 0..<count {
-      if index == foreseen {
-        foreseen = min(count, index + Self.foresight)
-        foresee(index..<foreseen, sink)
-      }
+    var index = 0
+    for other in events {
+      tell(&index, upTo: other.place, &foreseen, sink, descriptions)
       let item = unsafe segments[index]
-      let payload = unsafe UnsafeRawBufferPointer(start: bytes + start, count: Int(item.count))
-      start += payload.count
-      if item.isEvent {
-        let other = events[nextEvent]
-        nextEvent += 1
-        descriptions.note(other.event, item.connection, other.description)
-        unsafe sink.receive(
-          other.event, of: item.connection, other.description, bytes: payload, at: item.moment)
-      } else if unsafe !sink.takes(
-        item.segment, of: item.connection, bytes: payload, at: item.moment)
-      {
-        unsafe sink.receive(
-          eventsOf: item.segment, of: item.connection, descriptions[item.connection],
-          bytes: payload, at: item.moment)
-      }
+      descriptions.note(other.event, item.connection, other.description)
+      unsafe sink.receive(
+        other.event, of: item.connection, other.description, bytes: payload(of: item),
+        at: item.moment)
+      index += 1
     }
+    tell(&index, upTo: count, &foreseen, sink, descriptions)
     count = 0
     byteCount = 0
     events.removeAll(keepingCapacity: true)
+  }
+
+  /// Tells what is before an event.
+  private func tell(
+    _ index: inout Int, upTo end: Int, _ foreseen: inout Int, _ sink: any ConnectionSink,
+    _ descriptions: RelayedDescriptions
+  ) {
+    foreseen = max(foreseen, index)
+    while index < end {
+      while foreseen < min(count, index + Self.lead) { foresee(&foreseen, sink) }
+      let length = min(end - index, Self.foresight)
+      let run = unsafe SegmentRun(segments + index, count: length, bytes: bytes)
+      let taken = sink.take(run)
+      index += taken
+      if taken > 0 { continue }
+      let item = unsafe segments[index]
+      unsafe sink.receive(
+        eventsOf: item.segment, of: item.connection, descriptions[item.connection],
+        bytes: payload(of: item), at: item.moment)
+      index += 1
+    }
+  }
+
+  private func payload(of item: SegmentOfRun) -> UnsafeRawBufferPointer {
+    unsafe UnsafeRawBufferPointer(start: bytes + Int(item.start), count: Int(item.count))
   }
 }
 

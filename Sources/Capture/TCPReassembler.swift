@@ -25,30 +25,27 @@ struct TCPReassembler {
   /// Often enough to find each soon, seldom enough to cost nothing.
   private static let packetsPerLook: UInt32 = 32
 
-  /// How many packets ahead to fetch from memory what they ask for.
-  static let foresight = 8
-  /// Of the packets that were foreseen last, in a ring.
-  private var foreseen = SIMD4<UInt32>(repeating: 0)
-  private var foreseenCount = 0
+  /// Found out once: it is asked for with every packet.
+  private let plainBytes = TrackedConnection.plainBytes
 
   init(sink: any ConnectionSink) { self.sink = sink }
 
-  /// Begins to fetch from memory what a packet will ask for: with thousands of connections none of
-  /// it is near. Its entry in the table first; that of a packet which was foreseen before tells
-  /// where the connection is.
+  /// Of whose it is; for the functions below.
   @inline(__always)
-  mutating func foresee(_ key: FlowKey) {
-    let hash = table.hash(key)
-    table.foresee(hash)
-    let place = foreseenCount & 3
-    let earlier = foreseen[place]
-    foreseen[place] = hash
-    foreseenCount &+= 1
-    let slot = table.slot(earlier) { _ in true }
+  func hash(of segment: TCPSegment) -> UInt32 { table.hash(FlowKey.of(segment).key) }
+
+  /// Begins to fetch from memory what tells where a segment's connection is.
+  @inline(__always)
+  func foresee(_ hash: UInt32) { table.foresee(hash) }
+
+  /// Then the connection: as far as a plain segment asks for it.
+  @inline(__always)
+  func foreseeConnection(_ hash: UInt32) {
+    let slot = table.slot(hash) { _ in true }
     if slot < 0 { return }
     unsafe slots.withUnsafeBufferPointer {
       let start = unsafe UnsafeRawPointer($0.baseAddress! + slot)
-      for at in stride(from: 0, to: TrackedConnection.plainBytes, by: 64) {
+      for at in stride(from: 0, to: plainBytes, by: 64) {
         unsafe prefetch_line(start + at)
       }
     }
@@ -57,13 +54,20 @@ struct TCPReassembler {
   mutating func receive(
     _ segment: TCPSegment, _ payload: RawSpan, at moment: Moment, _ books: inout Bookkeeping
   ) {
+    receive(segment, payload, hash: hash(of: segment), at: moment, &books)
+  }
+
+  mutating func receive(
+    _ segment: TCPSegment, _ payload: RawSpan, hash: UInt32, at moment: Moment,
+    _ books: inout Bookkeeping
+  ) {
     if lingering.isDue(at: moment.time) { endLingering(at: moment, &books) }
     if buried.isDue(at: moment.time) { forgetBuried(at: moment, books.limits) }
     if moment.frame % Self.packetsPerLook == 0 { retireIdle(at: moment, &books) }
     let (key, fromFirst) = FlowKey.of(segment)
     var slot = lastSlot
     if slot >= slots.count || slots[slot].key != key || slots[slot].isVacant {
-      slot = table.slot(table.hash(key)) { slots[$0].key == key }
+      slot = table.slot(hash) { slots[$0].key == key }
     }
     if slot < 0 {
       slot = open(segment, key, fromFirst, at: moment, &books)
@@ -244,10 +248,10 @@ struct TCPReassembler {
   private mutating func retireIdle(at moment: Moment, _ books: inout Bookkeeping) {
     if slots.isEmpty { return }
     ageHand = ageHand + 1 < slots.count ? ageHand + 1 : 0
-    let connection = slots[ageHand]
-    if connection.isVacant || connection.isOver { return }
-    let length = moment.time - connection.lastMoment.time
+    if slots[ageHand].isVacant || slots[ageHand].isOver { return }
+    let length = moment.time - slots[ageHand].lastMoment.time
     guard length > books.limits.idle else { return }
+    let connection = slots[ageHand]
     books.warnings.add(
       .idleConnection, frame: moment.frame,
       "\(connection.outlet.description.name(.toServer)) had no packet since frame "

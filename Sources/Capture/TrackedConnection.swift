@@ -25,6 +25,7 @@ struct TrackedConnection {
   // First what a plain segment asks for: it lies together.
 
   private(set) var key: FlowKey
+  let id: ConnectionID
   /// Whether `key.first` is the client.
   private var clientIsFirst: Bool
   /// Followed, and nothing about it is out of order: found anew after each segment that is not
@@ -45,14 +46,13 @@ struct TrackedConnection {
 
   init(key: FlowKey, outlet: EventOutlet, clientIsFirst: Bool, at moment: Moment) {
     self.key = key
+    id = outlet.connection
     self.talk = Talk(outlet: outlet)
     self.clientIsFirst = clientIsFirst
     self.lastMoment = moment
   }
 
   var outlet: EventOutlet { talk.outlet }
-
-  var id: ConnectionID { outlet.connection }
 
   var isOver: Bool {
     if case .over = phase { true } else { false }

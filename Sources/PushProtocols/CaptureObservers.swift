@@ -79,6 +79,13 @@ public final class CaptureObservers: ConnectionSink {
       && observers[Int(claim)].takes(segment, of: connection, bytes: bytes, at: moment)
   }
 
+  public func take(_ run: SegmentRun) -> Int {
+    if run.count == 0 { return 0 }
+    let claim = claim(run[0].connection)
+    if claim == Self.nobody { return 0 }
+    return observers[Int(claim)].take(run.prefix { self.claim($0) == claim })
+  }
+
   @inline(__always)
   private func claim(_ connection: ConnectionID) -> UInt8 {
     let index = Int(connection.index)

@@ -89,6 +89,11 @@ public final class UnwrappingSink: ConnectionSink {
       && sink.takes(segment, of: connection, bytes: bytes, at: moment)
   }
 
+  public func take(_ run: SegmentRun) -> Int {
+    let clear = run.prefix { stage(Int($0.index)) == Stage.clear }
+    return clear.count > 0 ? sink.take(clear) : 0
+  }
+
   public func foresee(_ connections: UnsafeBufferPointer<ConnectionID>) {
     unsafe connections.forEachRun(of: { stage(Int($0.index)) == Stage.clear }) { isClear, run in
       if isClear { unsafe sink.foresee(run) }

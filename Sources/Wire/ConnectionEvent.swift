@@ -228,6 +228,12 @@ public protocol ConnectionSink: AnyObject {
     at moment: Moment
   ) -> Bool
 
+  /// The same for segments that come one after the other: as many calls less.
+  ///
+  /// - Returns: how many were taken, from the first one on. When it is 0, nothing has happened, and
+  ///   the sink wants to be told the first one's events instead.
+  func take(_ run: SegmentRun) -> Int
+
   /// Events of these connections come soon, in this order. Nothing is told by this: a sink that
   /// keeps much of each of many connections can fetch what it keeps from memory, for several
   /// connections at a time, instead of waiting for each piece when it is needed.
@@ -239,6 +245,18 @@ extension ConnectionSink {
     _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
     at moment: Moment
   ) -> Bool { false }
+
+  public func take(_ run: SegmentRun) -> Int {
+    var taken = 0
+    while taken < run.count,
+      unsafe takes(
+        run[taken].segment, of: run[taken].connection, bytes: run.bytes(taken),
+        at: run[taken].moment)
+    {
+      taken += 1
+    }
+    return taken
+  }
 
   public func foresee(_ connections: UnsafeBufferPointer<ConnectionID>) {}
 }

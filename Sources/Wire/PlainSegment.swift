@@ -24,6 +24,64 @@ public struct PlainSegment: Sendable, BitwiseCopyable {
   }
 }
 
+/// A segment of a connection, and where its bytes lie among those of its neighbours. Small: there
+/// are millions.
+@frozen
+public struct SegmentOfRun: Sendable, BitwiseCopyable {
+  public var moment: Moment
+  public var connection: ConnectionID
+  public var segment: PlainSegment
+  public var start: UInt32
+  public var count: UInt32
+
+  @inlinable public init(
+    _ segment: PlainSegment, of connection: ConnectionID, start: UInt32, count: UInt32,
+    at moment: Moment
+  ) {
+    self.moment = moment
+    self.connection = connection
+    self.segment = segment
+    self.start = start
+    self.count = count
+  }
+}
+
+/// Segments that came one after the other, of any connections, with nothing but them in between.
+/// Valid during the call only.
+@frozen @safe
+public struct SegmentRun {
+  @usableFromInline let segments: UnsafePointer<SegmentOfRun>
+  @usableFromInline let memory: UnsafeRawPointer
+  public let count: Int
+
+  /// - Parameter memory: where the bytes of all of them are counted from.
+  @inlinable public init(
+    _ segments: UnsafePointer<SegmentOfRun>, count: Int, bytes memory: UnsafeRawPointer
+  ) {
+    unsafe self.segments = segments
+    unsafe self.memory = memory
+    self.count = count
+  }
+
+  @inlinable public subscript(index: Int) -> SegmentOfRun {
+    @inline(__always) unsafeAddress { unsafe segments + index }
+  }
+
+  /// The payload of the segment at a place.
+  @inlinable @inline(__always)
+  public func bytes(_ index: Int) -> UnsafeRawBufferPointer {
+    unsafe UnsafeRawBufferPointer(
+      start: memory + Int(segments[index].start), count: Int(segments[index].count))
+  }
+
+  /// How many, from the first one on, are of connections of which something holds.
+  @inlinable public func prefix(while holds: (ConnectionID) -> Bool) -> SegmentRun {
+    var end = 0
+    while unsafe end < count && holds(segments[end].connection) { end += 1 }
+    return unsafe SegmentRun(segments, count: end, bytes: memory)
+  }
+}
+
 extension ConnectionSink {
   /// Tells a segment by its events.
   @inlinable public func receive(

@@ -1,3 +1,5 @@
+internal import Timeline
+
 /// An open capture of either format, compressed or not.
 struct PacketContainer: ~Copyable {
   let name: String
@@ -93,12 +95,23 @@ struct PacketContainer: ~Copyable {
     pcap.map { [$0.interface.linkType] } ?? pcapng!.openingLinkTypes
   }
 
-  /// The beginning of a packet that comes soon, when it lies there already.
+  /// Shows the next packets of a pcap file that lie there wholly, without using them, until one is
+  /// not wanted.
+  ///
+  /// - Returns: how many bytes the wanted ones take, for `pass`.
   @inline(__always)
-  mutating func upcoming(_ count: Int, distance: Int) -> UnsafeRawBufferPointer? {
-    if pcap == nil { return nil }
-    return unsafe pcap!.upcoming(source, count, distance: distance)
+  mutating func lookAhead(_ isWanted: (RawSpan, Instant) -> Bool) -> Int {
+    pcap == nil ? 0 : pcap!.lookAhead(source, isWanted)
   }
+
+  /// A packet that was shown, by where its record begins: behind the one before it.
+  @inline(__always)
+  func packet(at record: inout Int, _ count: Int) -> UnsafeRawBufferPointer {
+    unsafe pcap!.packet(source, at: &record, count)
+  }
+
+  /// The wanted ones are used.
+  mutating func pass(_ length: Int) { pcap!.pass(&source, length) }
 
   /// What was found beside packets since this was last asked.
   mutating func takeFindings() -> PcapngFindings? {

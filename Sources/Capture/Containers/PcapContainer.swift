@@ -14,9 +14,8 @@ struct PcapContainer {
   private let minorVersion: UInt16
   private var lastSeconds: UInt32 = 0
   private var hasRecords = false
-  /// How many packets ahead were looked at, and how many bytes of records those are.
-  private var lookedAt = 0
-  private var lookedAhead = 0
+  /// Of the last packet that was looked at ahead of its time.
+  private var secondsAhead: UInt32 = 0
 
   static let fileHeaderLength = 24
   /// libpcap's own limit for a packet; nothing that carries TCP comes near it.
@@ -62,17 +61,12 @@ struct PcapContainer {
     guard source.ensure(headerLength + header.length) else {
       return endOfPacket(source, header.length)
     }
-    let fraction = UInt64(header.fraction)
-    record.time = Instant(
-      nanoseconds: UInt64(header.seconds) * 1_000_000_000
-        + (isNanosecond ? fraction : fraction * 1000))
+    record.time = time(header)
     unsafe record.bytes = source.bytes(headerLength, header.length)
     record.wireLength = header.wireLength
     lastSeconds = header.seconds
     hasRecords = true
     source.advance(headerLength + header.length)
-    lookedAt -= 1
-    lookedAhead -= headerLength + header.length
     return .packet
   }
 
@@ -86,25 +80,50 @@ struct PcapContainer {
     return .damage(cut(source, "\(there) of a packet's \(length) bytes"))
   }
 
-  /// The beginning of the next packet that was not looked at ahead of its time, if that much has
-  /// been read: nothing may depend on it. Call it once a packet, and now and then once more.
+  /// Shows the next packets that lie there wholly, without using them, until one is not wanted.
   ///
-  /// - Parameter distance: how many packets ahead to look.
+  /// - Returns: how many bytes the wanted ones take, for `pass`.
   @inline(__always)
-  mutating func upcoming(
-    _ source: borrowing ByteSource, _ count: Int, distance: Int
-  ) -> UnsafeRawBufferPointer? {
-    // Looking from where nobody was before: behind damage, or when reading caught up.
-    if lookedAt <= 0 { (lookedAhead, lookedAt) = (0, 0) }
-    guard lookedAt < distance, lookedAhead + headerLength <= source.available else { return nil }
-    let length = header(source, at: lookedAhead).length
-    let at = lookedAhead + headerLength
-    guard length <= limit, at <= source.available, source.available - at >= count else {
-      return nil
+  mutating func lookAhead(
+    _ source: borrowing ByteSource, _ isWanted: (RawSpan, Instant) -> Bool
+  ) -> Int {
+    var at = 0
+    while headerLength <= source.available - at {
+      let header = header(source, at: at)
+      guard header.length <= limit, header.length <= source.available - at - headerLength else {
+        break
+      }
+      let bytes = unsafe source.bytes(at + headerLength, header.length)
+      guard unsafe isWanted(bytes.bytes, time(header)) else { break }
+      at += headerLength + header.length
+      secondsAhead = header.seconds
     }
-    lookedAhead = at + length
-    lookedAt += 1
-    return unsafe source.bytes(at, count)
+    return at
+  }
+
+  /// A packet that was shown, by where its record begins: behind the one before it.
+  @inline(__always)
+  func packet(
+    _ source: borrowing ByteSource, at record: inout Int, _ count: Int
+  ) -> UnsafeRawBufferPointer {
+    let start = record + headerLength
+    record = start + count
+    return unsafe source.bytes(start, count)
+  }
+
+  /// The wanted ones are used.
+  mutating func pass(_ source: inout ByteSource, _ length: Int) {
+    lastSeconds = secondsAhead
+    hasRecords = true
+    source.advance(length)
+  }
+
+  @inline(__always)
+  private func time(_ header: RecordHeader) -> Instant {
+    let fraction = UInt64(header.fraction)
+    return Instant(
+      nanoseconds: UInt64(header.seconds) * 1_000_000_000
+        + (isNanosecond ? fraction : fraction * 1000))
   }
 
   private struct RecordHeader {
@@ -139,7 +158,6 @@ struct PcapContainer {
   /// Finds the next place where records follow each other again.
   @inline(never)
   private mutating func resume(_ source: inout ByteSource) -> ContainerStep {
-    lookedAt = 0
     let from = source.offset
     let length = header(source, at: 0).length
     var isFound = false

@@ -7,18 +7,6 @@ enum PlainFrame {
   private static let ethernet = 14
   private static let ip = 20
 
-  /// Bytes that tell whose packet it is.
-  static let opening = ethernet + ip + 4
-
-  /// Whose packet it seems to be, by its first `opening` bytes.
-  @inline(__always)
-  static func key(_ bytes: RawSpan) -> FlowKey? {
-    guard bytes.byteCount >= opening, isPlainIPv4(bytes) else { return nil }
-    return FlowKey.of(
-      source(bytes), destination(bytes), uint16(bytes, sourcePort), uint16(bytes, destinationPort)
-    ).key
-  }
-
   /// The segment, and where its payload begins; the payload has all of its `wireLength`.
   @inline(__always)
   static func decode(_ bytes: RawSpan) -> (segment: TCPSegment, payload: Int)? {
