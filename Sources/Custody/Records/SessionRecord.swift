@@ -75,9 +75,18 @@ public struct SessionRecord: Hashable, Sendable {
   /// Why not all of the session is known; empty when all is.
   public var evidenceMissing = ""
   /// `nil` when it was not in TLS.
-  public var tls: TLSLayerRecord?
+  public var tls: TLSLayerRecord? {
+    get { around.first?.tls }
+    set { surround(newValue, webSocket) }
+  }
   /// `nil` when it was not in WebSocket.
-  public var webSocket: WebSocketLayerRecord?
+  public var webSocket: WebSocketLayerRecord? {
+    get { around.first?.webSocket }
+    set { surround(tls, newValue) }
+  }
+  /// One of them when there is anything around it, else none: most sessions of a long capture have
+  /// nothing, and an optional one would be as large as all the rest.
+  private var around: [SessionLayers] = []
   /// How many messages of each kind, in the order of the protocol's numbers, without zeros.
   public var messages: [MessageCount] = []
   /// What else the protocol says of the session, such as a token or a status, for people.
@@ -100,6 +109,19 @@ public struct SessionRecord: Hashable, Sendable {
     self.startedClean = false
     self.keepAlive = .zero
   }
+}
+
+extension SessionRecord {
+  private mutating func surround(_ tls: TLSLayerRecord?, _ webSocket: WebSocketLayerRecord?) {
+    let isBare = tls == nil && webSocket == nil
+    around = isBare ? [] : [SessionLayers(tls: tls, webSocket: webSocket)]
+  }
+}
+
+/// What is around a session's protocol.
+private struct SessionLayers: Hashable, Sendable {
+  var tls: TLSLayerRecord?
+  var webSocket: WebSocketLayerRecord?
 }
 
 /// One thing that is known of a session in its protocol's own words.

@@ -74,6 +74,20 @@ public final class MQTTCaptureObserver: CaptureObserver {
     return true
   }
 
+  public func take(_ run: SegmentRun) -> Int {
+    foresight.follow(2 * run.count)
+    for index in 0..<run.count {
+      let connection = run[index].connection
+      guard let place = foresight.place(of: connection) ?? traffics.repeated(connection),
+        place.traffic.isRoutine
+      else { return index }
+      let moment = run[index].moment
+      if moment.time > now.time { now = moment }
+      unsafe take(run[index].segment, place, run.bytes(index), at: moment)
+    }
+    return run.count
+  }
+
   /// Events that a segment might have told, or that say next to nothing, are no end of routine.
   private func takes(
     _ event: ConnectionEvent, _ place: MQTTTrafficPlace, _ bytes: UnsafeRawBufferPointer,
@@ -145,7 +159,6 @@ public final class MQTTCaptureObserver: CaptureObserver {
     broker.conversations.append(conversation)
     conversations[connection] = conversation
     traffics[connection] = conversation.trafficPlace
-    foresight.forget()
     watch?.add(conversation)
     return conversation
   }
@@ -157,7 +170,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     }
     conversations.remove(conversation.connection)
     traffics.remove(conversation.connection)
-    foresight.forget()
+    foresight.forget(conversation.connection)
     closed.append(MQTTPastConversation(conversation))
     // Deliveries know it, and would keep each other.
     if watch == nil, conversation.record.end != .open { conversation.subscriber = nil }
@@ -188,6 +201,16 @@ public final class MQTTCaptureObserver: CaptureObserver {
   func takeBack(_ delivery: MQTTDelivery) {
     books.takeBack(delivery)
     watch?.add(delivery)
+  }
+
+  /// One is settled that was no object until the end.
+  func conclude(_ delivery: MQTTDelivery) {
+    // Stories of these tell of single deliveries.
+    if delivery.state == .acknowledged || !zombies.isEmpty {
+      books.add(delivery)
+    } else {
+      books.conclude(delivery)
+    }
   }
 
   func groups(_ state: DeliveryState) -> [MQTTDeliveryGroup] { books.groups(state) }
@@ -233,6 +256,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
   private func letGo() {
     for conversation in stillOpen { conversation.subscriber = nil }
     for broker in brokersInOrder { broker.letGo() }
+    near.giveBack()
   }
 
   public func finish(at end: Moment) -> CaptureObservation {
@@ -240,16 +264,18 @@ public final class MQTTCaptureObserver: CaptureObserver {
     for conversation in conversations.valuesInOrder { conversation.finish(.captureOver, at: now) }
     let judge = MQTTJudge(self)
     for broker in brokersInOrder { judge.settle(broker.receivers) }
+    let stuck = judge.stuck()
+    // What follows needs memory of its own.
+    letGo()
     deliveries = books.conclude()
     var observation = CaptureObservation()
     observation.tallies = books.tallies
     if books.keepsAll { observation.deliveries = deliveries.map(\.record) }
-    observation.findings = judge.findings()
+    observation.findings = judge.findings(stuck: stuck)
     observation.sessions = closed.map(\.record)
     closed = []
     observation.sessions.sort { $0.id < $1.id }
     observation.warnings = warnings
-    letGo()
     return observation
   }
 }

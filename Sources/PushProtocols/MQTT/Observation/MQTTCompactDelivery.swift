@@ -8,45 +8,91 @@ import Wire
 /// An `MQTTDelivery` is made of it as soon as anything else happens to it.
 struct MQTTCompactDelivery: BitwiseCopyable {
   var content: MQTTContent
-  /// Stream offset behind its PUBLISH.
-  var end: UInt64
-  var sent: Moment
-  var transportAcknowledged = none
-  /// QoS 2: its PUBREC.
-  var received = none
-  /// QoS 2: its PUBREL.
-  var completing = none
-  var acknowledged = none
+  /// Stream offset behind its PUBLISH; once it is acknowledged, its ordinal.
+  private var endOrOrdinal: UInt64
+  /// Its place in the order of the sendings of the connection.
+  var order: UInt64
+  // Moments, by their parts: as they are, each would have a hole.
+  private var sentTime: Instant
+  private var transportTime = Instant.start
+  private var receivedTime = Instant.start
+  private var completingTime = Instant.start
+  private var acknowledgedTime = Instant.start
+  private var sentFrame: UInt32
+  private var transportFrame: UInt32 = 0
+  private var receivedFrame: UInt32 = 0
+  private var completingFrame: UInt32 = 0
+  private var acknowledgedFrame: UInt32 = 0
   var id: DeliveryID
   /// In the observer's table of them.
   var topic: UInt32
   var session: SessionID
-  /// Its place in the order of the sendings of the connection.
-  var order: UInt64
-  /// Its place in the order of the subscriber's acknowledgements.
-  var ordinal: UInt64 = 0
   var packetID: UInt16
   var isExactlyOnce: Bool
+
+  init(
+    content: MQTTContent, end: UInt64, sent: Moment, id: DeliveryID, topic: UInt32,
+    session: SessionID, order: UInt64, packetID: UInt16, isExactlyOnce: Bool
+  ) {
+    self.content = content
+    endOrOrdinal = end
+    sentTime = sent.time
+    sentFrame = sent.frame
+    self.id = id
+    self.topic = topic
+    self.session = session
+    self.order = order
+    self.packetID = packetID
+    self.isExactlyOnce = isExactlyOnce
+  }
+
+  /// Stream offset behind its PUBLISH, until it is acknowledged.
+  var end: UInt64 { endOrOrdinal }
+
+  /// Its place in the order of the subscriber's acknowledgements, when it is acknowledged.
+  var ordinal: UInt64 { endOrOrdinal }
+
+  var sent: Moment { Moment(time: sentTime, frame: sentFrame) }
+
+  var transportAcknowledged: Moment {
+    get { Moment(time: transportTime, frame: transportFrame) }
+    set { (transportTime, transportFrame) = (newValue.time, newValue.frame) }
+  }
+
+  /// QoS 2: its PUBREC.
+  var received: Moment {
+    get { Moment(time: receivedTime, frame: receivedFrame) }
+    set { (receivedTime, receivedFrame) = (newValue.time, newValue.frame) }
+  }
+
+  /// QoS 2: its PUBREL.
+  var completing: Moment {
+    get { Moment(time: completingTime, frame: completingFrame) }
+    set { (completingTime, completingFrame) = (newValue.time, newValue.frame) }
+  }
+
+  var acknowledged: Moment { Moment(time: acknowledgedTime, frame: acknowledgedFrame) }
+
+  /// - Parameter ordinal: its place in the order of the subscriber's acknowledgements.
+  mutating func acknowledge(at moment: Moment, ordinal: UInt64) {
+    (acknowledgedTime, acknowledgedFrame) = (moment.time, moment.frame)
+    endOrOrdinal = ordinal
+  }
 
   /// Frames count from 1.
   static let none = Moment(time: .start, frame: 0)
 
-  var isTransportAcknowledged: Bool { transportAcknowledged.frame != 0 }
-  var isReceived: Bool { received.frame != 0 }
+  var isTransportAcknowledged: Bool { transportFrame != 0 }
+  var isReceived: Bool { receivedFrame != 0 }
 }
 
 extension MQTTDelivery {
   /// What it would be had nothing been left out on the way.
-  ///
-  /// - Parameter conversation: the one that it was sent on, if that is still told anything.
-  convenience init(
-    _ compact: MQTTCompactDelivery, topic: String, subscriber: MQTTSubscriber,
-    on conversation: MQTTConversation?
-  ) {
+  convenience init(_ compact: MQTTCompactDelivery, topic: String, subscriber: MQTTSubscriber) {
     self.init(
       publication: nil, topic: topic, content: compact.content,
       qos: compact.isExactlyOnce ? .exactlyOnce : .atLeastOnce, claim: .possible,
-      subscriber: subscriber.name, tally: subscriber.tally)
+      to: subscriber.addressee)
     id = compact.id
     isReported = true
     attempts = 1
@@ -54,7 +100,7 @@ extension MQTTDelivery {
     sendOrder = compact.order
     firstSent = compact.sent
     lastSent = compact.sent
-    lastConversation = conversation
+    lastSession = compact.session
     phase = compact.isReceived ? .received : .sent
     retell(compact)
     guard compact.acknowledged.frame != 0 else {

@@ -16,7 +16,7 @@ extension MQTTConversation {
         content, topic: topic, retained: packet.retain, by: self, moment)
       return
     }
-    let known = subscriber.inFlight[id]
+    let known = subscriber.delivery(inFlight: id)
     let delivery: MQTTDelivery
     if let known, known.isSame(as: content, topic: topic) {
       repeated(known, packet, id, at: moment)
@@ -33,7 +33,7 @@ extension MQTTConversation {
     }
     delivery.packetID = id
     delivery.lastSent = moment
-    delivery.lastConversation = self
+    delivery.lastSession = record.id
     if known !== delivery { subscriber.inFlight[id] = delivery }
     noteInFlight(delivery, id, at: moment)
     awaitTransport(delivery, end: end)
@@ -78,7 +78,7 @@ extension MQTTConversation {
   private func repeated(
     _ delivery: MQTTDelivery, _ packet: MQTTSeenPublish, _ id: UInt16, at moment: Moment
   ) {
-    let isSameConnection = delivery.lastConversation === self
+    let isSameConnection = delivery.lastSession == record.id
     let canJudge = evidenceMissing.isEmpty && delivery.taint.isEmpty
     if canJudge {
       if !packet.duplicate {
@@ -125,8 +125,7 @@ extension MQTTConversation {
     }
     violate(
       .serverIdentifierInUse, "PUBLISH with id \(id) of a delivery in flight", at: moment)
-    delivery.replaced = (moment, self)
-    delivery.settleReplaced()
+    delivery.settleReplaced(in: record.id, at: moment)
     subscriber?.takeOut(delivery)
   }
 
@@ -144,7 +143,7 @@ extension MQTTConversation {
       waiting
       ?? MQTTDelivery(
         publication: nil, topic: topic, content: content, qos: packet.qos, claim: .possible,
-        subscriber: subscriber.name, tally: subscriber.tally)
+        to: subscriber.addressee)
     if waiting == nil {
       delivery.phase = .sent
       subscriber.append(delivery)
@@ -195,7 +194,7 @@ extension MQTTConversation {
   ) {
     let id = packet.packetID
     guard let subscriber else { return }
-    guard let delivery = subscriber.inFlight[id] else {
+    guard let delivery = subscriber.delivery(inFlight: id) else {
       // Once more than needed is no harm.
       if type != .pubcomp, !subscriber.lastAcknowledged.contains(id) {
         keepEarlyAnswer(type, packet, .toServer, end: end, at: moment)
@@ -283,7 +282,7 @@ extension MQTTConversation {
     let delivery = MQTTDelivery(
       publication: nil, topic: "", content: MQTTContent([]),
       qos: type == .pubrec ? .exactlyOnce : .atLeastOnce, claim: .possible,
-      subscriber: subscriber.name, tally: subscriber.tally)
+      to: subscriber.addressee)
     observer.commit(delivery)
     delivery.packetID = id
     delivery.acknowledgedAt = moment
@@ -310,7 +309,7 @@ extension MQTTConversation {
     _ type: MQTTPacketType, _ delivery: MQTTDelivery, _ id: UInt16, at moment: Moment
   ) {
     let order = delivery.sendOrder
-    guard order > 0, delivery.lastConversation === self, evidenceMissing.isEmpty else { return }
+    guard order > 0, delivery.lastSession == record.id, evidenceMissing.isEmpty else { return }
     switch type {
     case .puback:
       if order < lastPubackOrder { violate(.pubackOrder, "PUBACK id \(id)", at: moment) }
@@ -326,14 +325,14 @@ extension MQTTConversation {
 
   /// A PUBREL from the server.
   func receiveDeliveryRelease(_ packet: MQTTAcknowledgement, at moment: Moment) {
-    guard let delivery = subscriber?.inFlight[packet.packetID] else { return }
+    guard let delivery = subscriber?.delivery(inFlight: packet.packetID) else { return }
     // Whoever sends PUBREL has the PUBREC, whatever became of its TCP acknowledgement.
     delivery.phase = .received
     delivery.isDoubtful = false
     delivery.passedOver = nil
-    let again = delivery.lastConversation !== self
+    let again = delivery.lastSession != record.id
     if again { delivery.sendOrder = 0 }
-    delivery.lastConversation = self
+    delivery.lastSession = record.id
     if again, takeOff(delivery) { record.redelivered += 1 }
     delivery.note(
       .completing, moment, in: record.id, holder: .server, again ? "PUBREL again" : "PUBREL")

@@ -127,7 +127,7 @@ extension MQTTConversation {
   /// them again or the capture shows otherwise.
   private func reopenUnconfirmed(at moment: Moment) {
     var reopened: [MQTTDelivery] = []
-    for entry in unconfirmed.entries where entry.delivery.lastConversation === self {
+    for entry in unconfirmed.entries where entry.delivery.lastSession == record.id {
       let delivery = entry.delivery
       let id = delivery.packetID
       delivery.isDoubtful = true
@@ -139,7 +139,7 @@ extension MQTTConversation {
         delivery.phase = .sent
         record.acknowledged -= min(1, record.acknowledged)
         subscriber?.lastAcknowledged.remove(id)
-        if subscriber?.inFlight[id] == nil { subscriber?.inFlight[id] = delivery }
+        if subscriber?.delivery(inFlight: id) == nil { subscriber?.inFlight[id] = delivery }
         reopened.append(delivery)
       }
     }

@@ -9,7 +9,7 @@ extension MQTTConversation {
     guard record.receives, observer.allowsRoutine, let subscriber,
       version == .v3_1_1 || version == .v5, sawFirstClientPacket, connect != nil, !isOver,
       evidenceMissing.isEmpty, client == nil, server == nil, takenOver == nil, !isClientFull,
-      inherited.isEmpty, beforeConnack.isEmpty
+      inherited.isEmpty, !inheritsFolded, beforeConnack.isEmpty
     else { return false }
     guard hasStarted.toServer, hasStarted.toClient, framers.toServer.isAtBoundary,
       framers.toClient.isAtBoundary, !isUnreadable.toServer, !isUnreadable.toClient
@@ -42,8 +42,9 @@ extension MQTTConversation {
       unansweredPings.removeAll(keepingCapacity: true)
     }
     traffic.note(
-      objectsInFlight: subscriber.inFlight,
+      objectsInFlight: subscriber.inFlight, subscriber.folded,
       answered: earlyAnswers.lazy.filter { $0.direction == .toServer }.map(\.packet.packetID))
+    swap(&traffic.flight, &subscriber.folded.latest)
     traffic.ended = record.ended
     traffic.lastServerSign = lastServerSign
     traffic.lastServerBytes = lastServerBytes
@@ -93,6 +94,7 @@ extension MQTTConversation {
     observer.countPlain(traffic.plain, from: traffic.firstPlain, tally: subscriber.tally)
     swap(&traffic.memory, &subscriber.lastAcknowledged.usual)
     subscriber.lastAcknowledged.ordinal = traffic.acknowledgements
+    swap(&traffic.flight, &subscriber.folded.latest)
     unfold(traffic, for: subscriber)
     traffic.forgetAdditions()
   }
@@ -113,23 +115,22 @@ extension MQTTConversation {
     packetCounts.toClient[Int(MQTTPacketType.pingresp.rawValue)] += counts.pingresp
   }
 
-  /// Makes objects of the deliveries that are not done.
+  /// Makes objects of the deliveries that a TCP acknowledgement is still to tell something of.
   private func unfold(_ traffic: borrowing MQTTTraffic, for subscriber: MQTTSubscriber) {
-    var objects: [(order: UInt64, delivery: MQTTDelivery)] = []
-    for compact in traffic.flight.inOrder {
-      let delivery = MQTTDelivery(
-        compact, topic: observer.goodTopics.text(compact.topic), subscriber: subscriber, on: self)
-      subscriber.append(delivery)
-      subscriber.inFlight[compact.packetID] = delivery
-      observer.unfold(delivery)
-      if !compact.isTransportAcknowledged { awaitTransport(delivery, end: compact.end) }
-      objects.append((compact.order, delivery))
+    if traffic.awaiting > 0 {
+      for compact in subscriber.folded.unacknowledgedByTransport {
+        guard let delivery = subscriber.delivery(inFlight: compact.packetID) else { continue }
+        awaitTransport(delivery, end: compact.end)
+      }
     }
+    var objects: [(order: UInt64, delivery: MQTTDelivery)] = []
     for place in 0..<Int(traffic.unconfirmedCount) {
       let one = traffic.unconfirmed[place]
       var delivery = objects.first { $0.order == one.order }?.delivery
       if delivery == nil {
-        delivery = subscriber.unfoldAcknowledged(order: one.order, on: self)
+        delivery =
+          subscriber.unfoldLatest(order: one.order)
+          ?? subscriber.unfoldAcknowledged(order: one.order, on: self)
         if let delivery { objects.append((one.order, delivery)) }
       }
       guard let delivery else { continue }
@@ -148,7 +149,7 @@ extension MQTTConversation {
 
   /// A PUBLISH with this identifier is no usual one.
   func isUnusual(_ id: UInt16) -> Bool {
-    subscriber?.inFlight[id] != nil
+    subscriber?.inFlight[id] != nil || subscriber?.folded.earlier.contains(id) == true
       || earlyAnswers.contains { $0.packet.packetID == id && $0.direction == .toServer }
   }
 
@@ -163,13 +164,15 @@ extension MQTTConversation {
 
 extension MQTTTraffic {
   fileprivate mutating func note(
-    objectsInFlight objects: MQTTPacketIDTable<MQTTDelivery>,
+    objectsInFlight objects: MQTTPacketIDTable<MQTTDelivery>, _ folded: MQTTFolded,
     answered: some Collection<UInt16>
   ) {
     unusual.removeAll()
-    hasManyUnusual = objects.count + answered.count > MQTTIdentifiers.limit
+    hasManyUnusual =
+      objects.count + folded.earlier.count + answered.count > MQTTIdentifiers.limit
     if hasManyUnusual { return }
     objects.forEachIdentifier { unusual.append($0) }
+    folded.forEachEarlier { unusual.append($0) }
     for id in answered { unusual.append(id) }
   }
 
@@ -179,7 +182,6 @@ extension MQTTTraffic {
     counts = Counts()
     (sent, acknowledged, sentAtMostOnce, plain) = (0, 0, 0, 0)
     firstPlain = DeliveryID(.max)
-    flight.removeAll()
     (awaiting, unconfirmedCount) = (0, 0)
   }
 }

@@ -107,7 +107,7 @@ extension MQTTConversation {
     }
     silence.isUnjudgeable = true
     let anonymous = MQTTSubscriber(
-      name: name, isIdentified: false, tally: observer.tally(for: name), near: near)
+      name: name, isIdentified: false, tally: observer.tally(for: name), observer: observer)
     anonymous.state.knowledge = .partial
     anonymous.conversation = self
     anonymous.evidenceMissing = evidenceMissing

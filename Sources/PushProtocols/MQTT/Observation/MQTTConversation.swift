@@ -96,6 +96,10 @@ final class MQTTConversation {
   var publishedHere = MQTTPacketIDTable<MQTTPublication>()
   /// In flight when this connection resumed the session state.
   var inherited: [MQTTDelivery] = []
+  /// More of them are no objects.
+  var inheritsFolded = false
+  /// Those of them that it did not send again before anything new know this.
+  var passings: [MQTTPassingOver] = []
   var server: Departure?
   var takenOver: Moment?
   /// What ended the session, as opposed to the last packet of the connection.
@@ -415,7 +419,7 @@ final class MQTTConversation {
     switch direction {
     case .toClient:
       awaitingTransport.confirm(upTo: upTo) { delivery in
-        guard delivery.lastConversation === self else { return }
+        guard delivery.lastSession == record.id else { return }
         delivery.note(
           .transportAcknowledged, moment, in: record.id,
           holder: delivery.isOpen ? .server : .nobody)
@@ -439,6 +443,9 @@ final class MQTTConversation {
     awaitingTransport.removeAll()
     unconfirmed.removeAll()
     inherited = []
+    inheritsFolded = false
+    for passing in passings { passing.conclude() }
+    passings = []
     framers = BothWays(MQTTFramer())
     for direction in Direction.allCases { countUnfinished(direction, at: observer.now) }
     topicAliases = BothWays([:])

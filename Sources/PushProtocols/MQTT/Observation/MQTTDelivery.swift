@@ -27,9 +27,7 @@ final class MQTTDelivery {
   let publication: MQTTPublication?
   let topic: String
   let content: MQTTContent
-  let subscriber: String
-  /// The subscriber's place in the observer's tallies.
-  let tally: Int
+  let addressee: MQTTAddressee
   var id = DeliveryID(0)
   /// How often it was written to the subscriber.
   var attempts: UInt32 = 0
@@ -44,17 +42,16 @@ final class MQTTDelivery {
 
   var qos: MQTTQoS
   var packetID: UInt16 = 0
-  /// Its place in the order of the sendings of `lastConversation`; 0 when it has none.
+  /// Its place in the order of the sendings of `lastSession`; 0 when it has none.
   var sendOrder: UInt64 = 0
   /// The session on which it is in flight; 0: on none.
   var flight = SessionID(0)
+  /// The session that it was last sent on; 0: on none. Its number only: deliveries that are owed
+  /// for long are many, and would keep conversations that are long over.
+  var lastSession = SessionID(0)
   /// Its place in the subscriber's line of open deliveries.
   var place = 0
-  var firstSent: Moment?
-  var lastSent: Moment?
-  /// The connection that it was last sent on.
-  var lastConversation: MQTTConversation?
-  var acknowledgedAt: Moment?
+  private var times = MQTTDeliveryTimes()
   var acknowledgedIn: SessionID?
   /// An acknowledgement was written, but TCP had not delivered it when the connection died.
   var isDoubtful = false
@@ -65,15 +62,34 @@ final class MQTTDelivery {
 
   init(
     publication: MQTTPublication?, topic: String, content: MQTTContent, qos: MQTTQoS,
-    claim: Claim, subscriber: String, tally: Int
+    claim: Claim, to addressee: MQTTAddressee
   ) {
     self.publication = publication
     self.topic = topic
     self.content = content
     self.qos = qos
     self.claim = claim
-    self.subscriber = subscriber
-    self.tally = tally
+    self.addressee = addressee
+  }
+
+  /// Whom it is for.
+  var subscriber: String { addressee.name }
+  /// The subscriber's place in the observer's tallies.
+  var tally: Int { addressee.tally }
+
+  var firstSent: Moment? {
+    get { times.firstSent }
+    set { times.firstSent = newValue }
+  }
+
+  var lastSent: Moment? {
+    get { times.lastSent }
+    set { times.lastSent = newValue }
+  }
+
+  var acknowledgedAt: Moment? {
+    get { times.acknowledged }
+    set { times.acknowledged = newValue }
   }
 
   var isOpen: Bool { phase != .settled }
@@ -160,23 +176,31 @@ final class MQTTDelivery {
     get { oddities?.ignored }
     set { if oddities != nil || newValue != nil { odd().ignored = newValue } }
   }
-
-  /// Another message took its packet identifier while it was in flight.
-  var replaced: (moment: Moment, conversation: MQTTConversation)? {
-    get { oddities?.replaced }
-    set { if oddities != nil || newValue != nil { odd().replaced = newValue } }
-  }
 }
 
 /// A resumed connection sent newer messages instead: one object for all deliveries that it passed
 /// over at once.
 final class MQTTPassingOver {
   let moment: Moment
-  let conversation: MQTTConversation
+  let session: SessionID
+  /// Until it is over.
+  private var conversation: MQTTConversation?
+  /// Of the conversation, when that is over.
+  private var wentOn = false
 
   init(_ moment: Moment, _ conversation: MQTTConversation) {
     self.moment = moment
     self.conversation = conversation
+    session = conversation.record.id
+  }
+
+  /// The connection was seen for long enough afterwards.
+  var counts: Bool { conversation?.wentOn(after: moment) ?? wentOn }
+
+  /// The conversation is over: what is still owed does not keep it.
+  func conclude() {
+    wentOn = counts
+    conversation = nil
   }
 }
 
@@ -186,7 +210,50 @@ final class MQTTOddities {
   var excuse = ""
   var overtaken: (moment: Moment, conversation: MQTTConversation)?
   var ignored: (moment: Moment, session: SessionID)?
-  var replaced: (moment: Moment, conversation: MQTTConversation)?
+}
+
+/// Whom deliveries are for: one object for all of a subscriber's.
+final class MQTTAddressee {
+  let name: String
+  /// Its place in the observer's tallies.
+  let tally: Int
+
+  init(name: String, tally: Int) {
+    self.name = name
+    self.tally = tally
+  }
+}
+
+/// When a delivery was sent and acknowledged, without what lies between three optional moments.
+private struct MQTTDeliveryTimes: BitwiseCopyable {
+  private var times = InlineArray<3, Instant>(repeating: .start)
+  private var frames = InlineArray<3, UInt32>(repeating: 0)
+  private var known: UInt8 = 0
+
+  var firstSent: Moment? {
+    get { self[0] }
+    set { self[0] = newValue }
+  }
+
+  var lastSent: Moment? {
+    get { self[1] }
+    set { self[1] = newValue }
+  }
+
+  var acknowledged: Moment? {
+    get { self[2] }
+    set { self[2] = newValue }
+  }
+
+  private subscript(index: Int) -> Moment? {
+    get {
+      known >> UInt8(index) & 1 == 0 ? nil : Moment(time: times[index], frame: frames[index])
+    }
+    set {
+      known = known & ~(1 << UInt8(index)) | (newValue == nil ? 0 : 1 << UInt8(index))
+      if let newValue { (times[index], frames[index]) = (newValue.time, newValue.frame) }
+    }
+  }
 }
 
 extension DeliveryQuality {

@@ -79,6 +79,12 @@ struct MQTTDeliveryBooks {
 
   // MARK: The end
 
+  /// Counts one that nothing changes any more, and that is in no story of its own.
+  mutating func conclude(_ delivery: MQTTDelivery) {
+    count(delivery)
+    if MQTTDeliveryGroups.collects(delivery.state) { groups.add(delivery) }
+  }
+
   /// All that are still here, in the order of their numbers. Nothing changes any more: each is
   /// counted and put into its group.
   mutating func conclude() -> [MQTTDelivery] {

@@ -11,6 +11,8 @@ import Wire
   private var rows: UnsafeMutablePointer<MQTTCompactDelivery>?
   private var capacity: UInt16 = 0
   private(set) var size: UInt16 = 0
+  /// No identifier in flight is above it: servers count them up, so a new one needs no search.
+  private var highest: UInt16 = 0
 
   var count: Int { Int(size) }
   var hasRoom: Bool { count < Self.limit }
@@ -19,7 +21,7 @@ import Wire
   mutating func free(to near: MQTTNearMemory) {
     if let rows = unsafe rows { unsafe near.free(rows, Self.byteCount(capacity)) }
     unsafe rows = nil
-    (capacity, size) = (0, 0)
+    (capacity, size, highest) = (0, 0, 0)
   }
 
   private static func byteCount(_ capacity: UInt16) -> Int {
@@ -37,6 +39,9 @@ import Wire
     unsafe size == 0 ? -1 : MQTTIdentifiers.place(of: id, identifiers, count)
   }
 
+  @inline(__always)
+  func contains(_ id: UInt16) -> Bool { id <= highest && place(of: id) >= 0 }
+
   var isFull: Bool { size == capacity }
 
   /// For a delivery whose identifier is not in flight, when it is not full.
@@ -44,6 +49,7 @@ import Wire
   mutating func append(_ delivery: MQTTCompactDelivery) {
     unsafe (rows! + count).initialize(to: delivery)
     unsafe identifiers[count] = delivery.packetID
+    highest = size == 0 ? delivery.packetID : max(highest, delivery.packetID)
     size += 1
   }
 
@@ -57,11 +63,6 @@ import Wire
       unsafe identifiers[place] = identifiers[last]
     }
     unsafe identifiers[last] = 0
-  }
-
-  mutating func removeAll() {
-    for place in 0..<count { unsafe identifiers[place] = 0 }
-    size = 0
   }
 
   /// In the order of their sending.
@@ -82,8 +83,20 @@ import Wire
     unsafe UnsafeMutableRawPointer(rows! + Int(capacity)).assumingMemoryBound(to: UInt16.self)
   }
 
-  mutating func grow(in near: MQTTNearMemory) {
-    let wider = max(4, capacity * 2)
+  mutating func grow(in near: MQTTNearMemory) { grow(to: max(4, capacity * 2), in: near) }
+
+  /// For so many more.
+  mutating func makeRoom(for more: Int, in near: MQTTNearMemory) {
+    if count + more <= Int(capacity) { return }
+    // Two sizes between a power of two and the next: pieces of few sizes are used again.
+    var wanted = 8
+    while wanted < count + more {
+      wanted = wanted & (wanted - 1) == 0 ? wanted + wanted / 2 : wanted / 3 * 4
+    }
+    grow(to: UInt16(wanted), in: near)
+  }
+
+  private mutating func grow(to wider: UInt16, in near: MQTTNearMemory) {
     let byteCount = Self.byteCount(wider)
     let memory = unsafe near.allocate(byteCount)
     unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)

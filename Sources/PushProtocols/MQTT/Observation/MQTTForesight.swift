@@ -8,46 +8,67 @@ import Wire
 /// kept of it has left the near caches since the last one. A processor that is told early fetches
 /// all of it together while it works on something else.
 @safe struct MQTTForesight {
-  /// What comes next, in its order, as far as it is known.
-  private var coming = InlineArray<32, Coming?>(repeating: nil)
-  private var count = 0
+  /// What comes next, in its order, as far as it is known: a ring, and the places in it counted on
+  /// and on.
+  private var connections = InlineArray<64, ConnectionID>(repeating: ConnectionID(0))
+  private var places = InlineArray<64, MQTTTrafficPlace?>(repeating: nil)
+  /// Behind the last one.
+  private var end = 0
+  /// The first one that may still come.
   private var next = 0
+  /// The first one of which nothing but its traffic has been fetched.
+  private var followed = 0
 
-  private struct Coming: BitwiseCopyable {
-    var connection: ConnectionID
-    var place: MQTTTrafficPlace
-  }
+  private static let mask = 63
 
-  /// In turns, each for all of them: what one turn has fetched says where the next one's pieces
-  /// are.
+  /// Fetches the traffic of what comes. What that leads to is fetched when it has arrived.
   mutating func foresee(
-    _ connections: UnsafeBufferPointer<ConnectionID>, in traffics: ConnectionTable<MQTTTrafficPlace>
+    _ coming: UnsafeBufferPointer<ConnectionID>, in traffics: ConnectionTable<MQTTTrafficPlace>
   ) {
-    for unsafe connection in unsafe connections { traffics.foresee(connection) }
-    (count, next) = (0, 0)
-    for unsafe connection in unsafe connections {
-      guard count < coming.count, let place = traffics[connection] else { continue }
-      coming[count] = Coming(connection: connection, place: place)
-      count += 1
+    for index in 0..<coming.count { unsafe traffics.foresee(coming[index]) }
+    for index in 0..<coming.count {
+      let connection = unsafe coming[index]
+      guard let place = traffics[connection] else { continue }
+      connections[end & Self.mask] = connection
+      places[end & Self.mask] = place
+      end += 1
       unsafe Memory.fetch(place.pointer, bytes: MemoryLayout<MQTTTraffic>.size)
     }
-    for index in 0..<count { coming[index]?.place.foreseeFollowing() }
-    for index in 0..<count { coming[index]?.place.foreseeObjects() }
+    next = max(next, end - connections.count)
+    followed = max(followed, next)
   }
 
-  /// The place of a connection's traffic, if it is the one that was to come now.
+  /// Fetches what the traffic of some more leads to.
+  ///
+  /// - Parameter count: how many from the next one on.
+  mutating func follow(_ count: Int) {
+    let limit = min(end, next + count)
+    if followed >= limit { return }
+    for index in followed..<limit { places[index & Self.mask]?.foreseeFollowing() }
+    for index in followed..<limit { places[index & Self.mask]?.foreseeObjects() }
+    followed = limit
+  }
+
+  /// The place of a connection's traffic, if it is known to come.
   @inline(__always)
   mutating func place(of connection: ConnectionID) -> MQTTTrafficPlace? {
-    while next < count {
-      guard let one = coming[next] else { return nil }
-      if one.connection == connection { return one.place }
-      next += 1
+    var index = next
+    while index < end {
+      if connections[index & Self.mask] == connection {
+        next = index
+        return places[index & Self.mask]
+      }
+      index += 1
     }
     return nil
   }
 
-  /// Places may not be what they were.
-  mutating func forget() { (count, next) = (0, 0) }
+  /// The connection's traffic is no more.
+  mutating func forget(_ connection: ConnectionID) {
+    for index in next..<end where connections[index & Self.mask] == connection {
+      places[index & Self.mask] = nil
+    }
+  }
 }
 
 extension MQTTTrafficPlace {

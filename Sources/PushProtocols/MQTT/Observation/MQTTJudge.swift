@@ -25,6 +25,10 @@ struct MQTTJudge {
         settle(delivery, of: subscriber)
       }
       if observer.allowsRoutine { subscriber.forgetSettled() }
+      subscriber.forEachFolded { delivery in
+        settle(delivery, of: subscriber)
+        observer.conclude(delivery)
+      }
     }
   }
 
@@ -80,12 +84,8 @@ struct MQTTJudge {
     let half = delivery.phase == .received
     if !delivery.taint.isEmpty {
       delivery.settle(.unknown, delivery.taint)
-    } else if delivery.replaced != nil {
-      delivery.settleReplaced()
-    } else if let passing = delivery.passedOver,
-      passing.conversation.wentOn(after: passing.moment)
-    {
-      settlePassedOver(delivery, at: passing.moment, passing.conversation)
+    } else if let passing = delivery.passedOver, passing.counts {
+      settlePassedOver(delivery, at: passing.moment, in: passing.session)
     } else if delivery.isDoubtful {
       delivery.settle(
         .unknown,
@@ -98,7 +98,7 @@ struct MQTTJudge {
   }
 
   private func settlePassedOver(
-    _ delivery: MQTTDelivery, at moment: Moment, _ conversation: MQTTConversation
+    _ delivery: MQTTDelivery, at moment: Moment, in session: SessionID
   ) {
     if delivery.isDoubtful {
       // The server resumed and went on without it: so it had the acknowledgement.
@@ -106,9 +106,7 @@ struct MQTTJudge {
         .acknowledged, "TCP did not confirm the acknowledgement, but the server went on with it")
       return
     }
-    delivery.note(
-      .dropped, moment, in: conversation.record.id, holder: .nobody,
-      "the resumed connection goes on with newer messages")
+    delivery.note(.dropped, moment, in: session, holder: .nobody, MQTTCustodyLog.goesOn)
     delivery.settle(
       .ghost,
       delivery.phase == .received
@@ -119,12 +117,12 @@ struct MQTTJudge {
   // MARK: Findings
 
   /// Violations, then what could not be decided, then stories that ended well.
-  func findings() -> [FindingRecord] {
+  func findings(stuck: [MQTTDeliveryGroup]) -> [FindingRecord] {
     let stories = MQTTStories(observer)
     var findings: [FindingRecord] = []
     findings += observer.groups(.ghost).map(stories.ghost)
     findings += observer.groups(.lost).map(stories.lost)
-    findings += stuck().map(stories.stuck)
+    findings += stuck.map(stories.stuck)
     findings += observer.zombies.map { stories.zombie($0.zombie, $0.conversation) }
     findings += observer.repeatedExactlyOnce.map { stories.duplicate($0, $1, $2) }
     findings += observer.violations.findings(name: stories.name(of:))
@@ -155,7 +153,7 @@ struct MQTTJudge {
   }
 
   /// Pending although both ends were there and talked for long enough, on an open connection.
-  private func stuck() -> [MQTTDeliveryGroup] {
+  func stuck() -> [MQTTDeliveryGroup] {
     observer.stillOpen.compactMap { conversation in
       guard let subscriber = conversation.subscriber, subscriber.conversation === conversation,
         conversation.evidenceMissing.isEmpty, let heard = conversation.silence.lastHeard,
@@ -163,27 +161,28 @@ struct MQTTJudge {
       else { return nil }
       let talked = min(heard.time, server.time)
       let bound = max(.seconds(30), conversation.keepAlive * 3 / 2)
-      let stuck = subscriber.open.filter { delivery in
-        guard delivery.state == .pending, delivery.isReported, delivery.taint.isEmpty else {
-          return false
-        }
-        let began = Instant(nanoseconds: conversation.record.began.time.nanoseconds)
-        let since = delivery.lastSent ?? delivery.publication?.accepted
-        guard let since else { return false }
-        return talked - max(since.time, began) >= bound
+      let began = Instant(nanoseconds: conversation.record.began.time.nanoseconds)
+      var stuck = MQTTDeliveryGroup()
+      for delivery in subscriber.open {
+        guard delivery.state == .pending, delivery.isReported, delivery.taint.isEmpty,
+          let since = delivery.lastSent ?? delivery.publication?.accepted,
+          talked - max(since.time, began) >= bound
+        else { continue }
+        stuck.add(delivery)
       }
-      return stuck.isEmpty ? nil : MQTTDeliveryGroup(stuck)
+      subscriber.forEachFolded(where: { talked - max($0.sent.time, began) >= bound }) {
+        settle($0, of: subscriber)
+        if $0.state == .pending { stuck.add($0) }
+      }
+      return stuck.count == 0 ? nil : stuck
     }
   }
 }
 
 extension MQTTDelivery {
   /// Another message took its packet identifier: the server has given it up.
-  func settleReplaced() {
-    guard let (moment, conversation) = replaced else { return }
-    note(
-      .dropped, moment, in: conversation.record.id, holder: .nobody,
-      "its packet identifier was given to another message")
+  func settleReplaced(in session: SessionID, at moment: Moment) {
+    note(.dropped, moment, in: session, holder: .nobody, MQTTCustodyLog.identifierTaken)
     settle(
       .ghost, "the server gave its packet identifier to another message before any acknowledgement")
   }

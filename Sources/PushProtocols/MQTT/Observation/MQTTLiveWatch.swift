@@ -151,7 +151,8 @@ final class MQTTLiveWatch {
     let id = delivery.packetID == 0 ? "" : " id \(delivery.packetID)"
     return LiveEvent(
       kind, RecordedMoment(moment ?? Moment(time: .start, frame: 0)),
-      session: delivery.lastConversation?.record.id, subscriber: delivery.subscriber,
+      session: delivery.lastSession.number == 0 ? nil : delivery.lastSession,
+      subscriber: delivery.subscriber,
       delivery: delivery.isReported ? delivery.id : nil,
       text: "\(delivery.topic)\(id) (QoS \(delivery.qos.rawValue)): \(what)")
   }
@@ -173,7 +174,7 @@ extension MQTTDelivery {
   /// What the judge would call a ghost if the capture were over.
   fileprivate var passedOverAlready: Moment? {
     guard taint.isEmpty, !isDoubtful, let passedOver,
-      passedOver.conversation.wentOn(after: passedOver.moment)
+      passedOver.counts
     else { return nil }
     return passedOver.moment
   }

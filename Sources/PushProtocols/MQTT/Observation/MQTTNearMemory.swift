@@ -17,6 +17,8 @@
 
   private var blocks: [UnsafeMutableRawPointer] = unsafe []
   private var used = blockSize
+  /// Pieces that are in use.
+  private var inUse = 0
   /// By number of lines; each piece begins with the address of the next one.
   private var unused: [UnsafeMutableRawPointer?] = unsafe Array(
     repeating: nil, count: largestPiece / line + 1)
@@ -30,6 +32,7 @@
     if byteCount > Self.largestPiece {
       return .allocate(byteCount: byteCount, alignment: Self.line)
     }
+    inUse += 1
     let lines = (byteCount + Self.line - 1) / Self.line
     if let piece = unsafe unused[lines] {
       unsafe unused[lines] = piece.load(as: UnsafeMutableRawPointer?.self)
@@ -46,9 +49,19 @@
       unsafe piece.deallocate()
       return
     }
+    inUse -= 1
     let lines = (byteCount + Self.line - 1) / Self.line
     unsafe piece.storeBytes(of: unused[lines], as: UnsafeMutableRawPointer?.self)
     unsafe unused[lines] = piece
+  }
+
+  /// Gives all of it back to the system when no piece of it is in use.
+  func giveBack() {
+    if inUse > 0 { return }
+    for unsafe block in unsafe blocks { unsafe block.deallocate() }
+    unsafe blocks = []
+    used = Self.blockSize
+    for lines in unsafe unused.indices { unsafe unused[lines] = nil }
   }
 
   private func addBlock() {

@@ -80,7 +80,7 @@ final class MQTTObservedServer {
   ) -> MQTTDelivery {
     let delivery = MQTTDelivery(
       publication: publication, topic: publication.topic, content: publication.content,
-      qos: qos, claim: claim, subscriber: subscriber.name, tally: subscriber.tally)
+      qos: qos, claim: claim, to: subscriber.addressee)
     delivery.taint = subscriber.evidenceMissing
     delivery.note(
       .submitted, publication.submitted, in: publication.session, holder: .publisher,
@@ -137,7 +137,7 @@ final class MQTTObservedServer {
       subscribers[name]
       ?? MQTTSubscriber(
         name: name, isIdentified: conversation.record.isIdentified,
-        tally: conversation.observer.tally(for: name), near: conversation.near)
+        tally: conversation.observer.tally(for: name), observer: conversation.observer)
     subscribers[name] = subscriber
     subscriber.lastConversation?.beTakenOver(by: conversation, at: moment)
     enter(conversation, subscriber, at: moment)
@@ -150,10 +150,12 @@ final class MQTTObservedServer {
     subscriber.state.expiry =
       !isVersion5 || seconds == .max ? .forever : .seconds(UInt64(seconds))
     subscriber.state.disconnected = nil
+    subscriber.retireFolded()
     subscriber.conversation = conversation
     subscriber.lastConversation = conversation
     if conversation.record.resumed == true {
       conversation.inherited = subscriber.inFlight.valuesInOrder
+      conversation.inheritsFolded = !subscriber.folded.isEmpty
     }
     subscriber.maximumPacketSize = conversation.clientMaximumPacketSize
     conversation.subscriber = subscriber
@@ -222,6 +224,7 @@ final class MQTTObservedServer {
     of subscriber: MQTTSubscriber, because reason: String, byTheRules: Bool, in session: SessionID?,
     at moment: Moment
   ) {
+    subscriber.unfoldAll()
     for delivery in subscriber.open where delivery.isOpen {
       delivery.endWithState(
         reason, byTheRules: byTheRules, maximum: subscriber.maximumPacketSize, in: session,
@@ -282,6 +285,7 @@ extension MQTTSubscriber {
   func clear() {
     forgetOpen()
     inFlight.removeAll()
+    folded.removeAll(to: near)
     lastAcknowledged.removeAll(to: near)
     published.removeAll()
     evidenceMissing = ""

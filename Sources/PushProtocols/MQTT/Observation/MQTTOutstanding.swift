@@ -113,8 +113,7 @@ struct MQTTAcknowledgedMemory {
     guard let compact = usual.last(where: isWanted) else { return nil }
     usual.removeAll { $0.ordinal == compact.ordinal }
     let delivery = MQTTDelivery(
-      compact, topic: conversation.observer.goodTopics.text(compact.topic), subscriber: subscriber,
-      on: compact.session == conversation.record.id ? conversation : nil)
+      compact, topic: conversation.observer.goodTopics.text(compact.topic), subscriber: subscriber)
     let entry = Entry(id: compact.packetID, ordinal: compact.ordinal, delivery: delivery)
     let place = entries[head...].firstIndex { $0.ordinal > compact.ordinal }
     entries.insert(entry, at: place ?? entries.count)

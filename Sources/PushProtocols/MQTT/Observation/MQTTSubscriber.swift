@@ -42,10 +42,8 @@ struct MQTTSessionState {
 
 /// A client identifier at one server, over the whole capture.
 final class MQTTSubscriber {
-  let name: String
+  let addressee: MQTTAddressee
   let isIdentified: Bool
-  /// Its place in the observer's tallies.
-  let tally: Int
   /// The connection that the server would send on.
   var conversation: MQTTConversation?
   /// The same until the capture says that nothing more will come of it.
@@ -70,6 +68,8 @@ final class MQTTSubscriber {
   private var waitingPlaces: [MQTTWaitingKey: MQTTWaitingPlaces] = [:]
   /// Server to client, by packet identifier.
   var inFlight = MQTTPacketIDTable<MQTTDelivery>()
+  /// Those in flight that are no objects.
+  var folded = MQTTFolded()
   /// The last acknowledged delivery of an identifier, to know a repetition when it comes.
   var lastAcknowledged = MQTTAcknowledgedMemory()
   /// Client to server, by packet identifier.
@@ -83,21 +83,30 @@ final class MQTTSubscriber {
   /// Something was missed, so nothing about open deliveries may be concluded from silence.
   var evidenceMissing = ""
 
-  /// Where `lastAcknowledged` lies.
+  /// Where `lastAcknowledged` and `folded` lie.
   let near: MQTTNearMemory
+  /// It keeps its subscribers.
+  unowned let observer: MQTTCaptureObserver
 
-  init(name: String, isIdentified: Bool, tally: Int, near: MQTTNearMemory) {
-    self.near = near
-    self.name = name
-    self.tally = tally
+  init(name: String, isIdentified: Bool, tally: Int, observer: MQTTCaptureObserver) {
+    self.observer = observer
+    near = observer.near
+    addressee = MQTTAddressee(name: name, tally: tally)
     self.isIdentified = isIdentified
   }
 
-  deinit { lastAcknowledged.usual.free(to: near) }
+  deinit {
+    lastAcknowledged.usual.free(to: near)
+    folded.removeAll(to: near)
+  }
+
+  var name: String { addressee.name }
+  /// Its place in the observer's tallies.
+  var tally: Int { addressee.tally }
 
   var isForgettable: Bool {
     state.knowledge == .none && line.allSatisfy { $0 == nil } && conversation == nil
-      && lastConversation == nil
+      && lastConversation == nil && folded.isEmpty
   }
 
   /// Deliveries that have not ended, and some that have, in the order of routing.
@@ -213,6 +222,7 @@ final class MQTTSubscriber {
   /// may have ended unseen.
   func taint(_ why: String) {
     conversation?.catchUp()
+    unfoldAll()
     evidenceMissing = why
     for case let delivery? in line.dropFirst(max(0, untainted - base))
     where delivery.isOpen && delivery.taint.isEmpty {
@@ -332,15 +342,19 @@ final class MQTTSubscriber {
 
   /// Marks what a resumed connection should have sent again before anything new (MQTT-4.4.0-1).
   func passOver(on conversation: MQTTConversation, at moment: Moment) {
-    if conversation.inherited.isEmpty { return }
+    if conversation.inherited.isEmpty, !conversation.inheritsFolded { return }
     // Once is enough: who is sent again later loses the mark.
+    let session = conversation.record.id
     let passing = MQTTPassingOver(moment, conversation)
+    conversation.passings.append(passing)
     for delivery in conversation.inherited where delivery.isOpen {
-      if delivery.passedOver == nil, delivery.lastConversation !== conversation {
+      if delivery.passedOver == nil, delivery.lastSession != session {
         delivery.passedOver = passing
       }
     }
+    if conversation.inheritsFolded { folded.pass(over: passing) }
     conversation.inherited = []
+    conversation.inheritsFolded = false
   }
 
   /// An UNSUBSCRIBE is on its way: from now on the subscription may be gone.

@@ -151,7 +151,7 @@ extension MQTTTraffic {
     guard case let start = unsafe takeTopic(body, observer), start > 0, start + 2 <= body.count
     else { return false }
     let id = unsafe Self.number(body, start)
-    guard id != 0, unsafe isWithoutProperties(body, at: start + 2), flight.place(of: id) < 0,
+    guard id != 0, unsafe isWithoutProperties(body, at: start + 2), !flight.contains(id),
       flight.hasRoom, inFlightHere < receiveMaximum, !isUnusual(id)
     else { return false }
     let payload = start + (isVersion5 ? 3 : 2)
@@ -238,9 +238,8 @@ extension MQTTTraffic {
       guard delivery.isExactlyOnce, delivery.isReceived else { return false }
     case _: return false
     }
-    delivery.acknowledged = moment
     acknowledgements += 1
-    delivery.ordinal = acknowledgements
+    delivery.acknowledge(at: moment, ordinal: acknowledgements)
     awaitConfirmation(Unconfirmed(end: end, order: delivery.order, wasComplete: true))
     if memory.wantsToGrow(limit: observer.memoryLimit) {
       unsafe memory.grow(in: conversation.near)

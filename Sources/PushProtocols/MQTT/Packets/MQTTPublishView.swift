@@ -142,9 +142,15 @@ public enum MQTTContentHash {
       index += 8
     }
     var tail: UInt64 = 0
-    while index < count {
-      tail = tail << 8 | UInt64(unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self))
-      index += 1
+    if count >= 8 {
+      // The last eight bytes, without those that were hashed already.
+      let last = word(bytes, count - 8).byteSwapped
+      tail = last & (1 << (8 * UInt64(count - index)) - 1)
+    } else {
+      while index < count {
+        tail = tail << 8 | UInt64(unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self))
+        index += 1
+      }
     }
     return mix(hash ^ tail, 0xD6E8_FEB8_6659_FD93)
   }

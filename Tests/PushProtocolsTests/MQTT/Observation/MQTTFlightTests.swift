@@ -33,7 +33,7 @@ import Wire
       }
     }
     #expect(flight.inOrder.map(\.packetID) == known.sorted())
-    flight.removeAll()
+    flight.free(to: near)
     #expect(known.allSatisfy { flight.place(of: $0) < 0 })
   }
 

@@ -30,7 +30,7 @@ import Wire
       let observer = MQTTCaptureObserver(numbers: RecordNumbers(keepsDeliveries: false))
       let server = MQTTObservedServer(name: "s")
       let subscriber = MQTTSubscriber(
-        name: "c", isIdentified: true, tally: observer.tally(for: "c"), near: observer.near)
+        name: "c", isIdentified: true, tally: observer.tally(for: "c"), observer: observer)
       subscriber.state.knowledge = .complete
       subscriber.state.survives = true
       subscriber.state.subscriptions = [

@@ -60,7 +60,7 @@ import Wire
     func delivery(_ id: UInt16) -> MQTTDelivery {
       let delivery = MQTTDelivery(
         publication: nil, topic: "t", content: MQTTContent([1]), qos: .atLeastOnce,
-        claim: .possible, subscriber: "s", tally: 0)
+        claim: .possible, to: MQTTAddressee(name: "s", tally: 0))
       delivery.packetID = id
       return delivery
     }
