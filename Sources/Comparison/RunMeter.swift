@@ -85,7 +85,9 @@ struct RunMeter {
       transmit(entry)
     case .credentialExpired: if let device { devices[device].expire(at: entry.time) }
     case .backAfterExpiry:
-      if let device, let lasted = devices[device].recover(at: entry.time) {
+      if let device, let lasted = devices[device].recover(at: entry.time),
+        devices[device].isReceiver
+      {
         tally.recoveries.add(lasted)
       }
     case .handedOver, .applied:
@@ -173,18 +175,21 @@ struct RunMeter {
     let index = Int(link.index)
     let wasLive = links[index].isLive
     let paused = pausedTotal(of: side, links[index].device, at: entry.time)
+    let isMeasured = devices[links[index].device].isReceiver
     if side == .client, links[index].client.isHeld != isBelieved {
       countConnection(of: links[index].device, isBelieved ? 1 : -1, at: entry.time)
     }
     if isBelieved {
       if side == .client, !links[index].hadClient {
         links[index].hadClient = true
-        if calmBegan == .never { tally.handshakes.add(entry.time - links[index].opened) }
+        if calmBegan == .never, isMeasured {
+          tally.handshakes.add(entry.time - links[index].opened)
+        }
       }
       links[index][side] = Belief(isHeld: true, since: entry.time, pausedThen: paused)
     } else {
       if let lasted = links[index].deception(of: side, until: entry.time, paused: paused),
-        lasted > threshold
+        lasted > threshold, isMeasured
       {
         if side == .client { tally.clientZombies.add(lasted) }
         if side == .server { tally.serverZombies.add(lasted) }
@@ -197,7 +202,7 @@ struct RunMeter {
 
   private mutating func countConnection(of device: Int, _ change: Int, at time: Instant) {
     guard let attempt = devices[device].changeBeliefs(by: change, at: time),
-      attempt.since < calmBegan
+      attempt.since < calmBegan, devices[device].isReceiver
     else { return }
     tally.connections.add(attempt.lasted)
   }
@@ -223,7 +228,8 @@ struct RunMeter {
   private mutating func noteLife(of index: Int, _ wasLive: Bool, at time: Instant) {
     guard links[index].isLive != wasLive else { return }
     let change = wasLive ? -1 : 1
-    if let lasted = devices[links[index].device].changeLive(by: change, at: time) {
+    let device = links[index].device
+    if let lasted = devices[device].changeLive(by: change, at: time), devices[device].isReceiver {
       tally.recoveries.add(lasted)
     }
   }
@@ -269,7 +275,7 @@ struct RunMeter {
     func isNever(_ since: Instant) -> Bool {
       isCut ? end - since >= Self.patience : since < calmBegan
     }
-    for link in links {
+    for link in links where devices[link.device].isReceiver {
       if link.isStanding, !link.hadClient, link.opened < calmBegan, !isCut {
         tally.failedHandshakes += 1
       }
@@ -277,10 +283,10 @@ struct RunMeter {
       if link.client.isHeld, isNever(link.client.since) { tally.clientNeverNoticed += 1 }
       if link.server.isHeld, isNever(link.server.since) { tally.serverNeverNoticed += 1 }
     }
-    for device in devices {
+    for device in devices where device.isReceiver {
       if let since = device.outSince, isNever(since) { tally.neverRecovered += 1 }
       if let since = device.tryingSince, isNever(since) { tally.neverConnected += 1 }
-      if device.isReceiver, device.wanted > .zero {
+      if device.wanted > .zero {
         tally.longestLosses.add(device.longestLoss(by: end))
       }
     }

@@ -3,9 +3,9 @@ public import Timeline
 
 /// What was measured in one run, or in many together.
 ///
-/// Rates are those of *receivers* (devices that subscribe to something; all, where none does),
-/// within the part of a run before its calm, and by the time in which their apps want to be
-/// connected. That time follows from the scenario alone, so it is the same for all machines.
+/// All of it is about *receivers* (devices that subscribe to something; all, where none does).
+/// Rates are within the part of a run before its calm, and by the time in which their apps want to
+/// be connected. That time follows from the scenario alone, so it is the same for all machines.
 public struct Tally: Hashable, Sendable {
   public var runs: UInt64 = 0
   /// Runs that ended at their event limit: they are measured as far as they went.

@@ -12,6 +12,8 @@ struct APNsHistoryBuilder {
   /// Apps say within this time which topics they want; before, a filter may be half of it.
   private static let settling = Nanoseconds.seconds(5)
   private static let usualInterval = Nanoseconds.minutes(10)
+  /// What happens no longer than this before the end of a capture belongs to it.
+  private static let ending = Nanoseconds.seconds(1)
 
   private let recordings: [APNsRecording]
   private let publications: APNsPublications
@@ -167,6 +169,9 @@ struct APNsHistoryBuilder {
       }
       step(deviceTime(end.moment), device, .kill(host: false), shown + ": reset")
     case .toServer:
+      // There is no goodbye, and a push daemon wants a connection at all times: one that closes it
+      // as the capture ends may have been ended with the recording.
+      if isLast, history.end - time(end.moment) < Self.ending { break }
       step(deviceTime(end.moment), device, .disconnect, shown)
     case .toClient:
       history.faultNotes[history.scenario.faults.count] = shown

@@ -161,7 +161,7 @@ struct APNsServerSettings: Sendable, BitwiseCopyable {
   var rotateEvery: UInt16 = 0
   var redirects: UInt16 = 0
   var storedPerApp = 1
-  var refusalLimit: UInt16 = 3
+  var refusalLimit: UInt16 = 5
   var throttle = Nanoseconds.minutes(1)
 
   init() {}
@@ -238,7 +238,7 @@ struct APNsServerSettings: Sendable, BitwiseCopyable {
       "stored-per-app", .count, standard: 1,
       "so many notifications of one app are stored for a device that is away"),
     .init(
-      "refusal-limit", .count, standard: 3,
+      "refusal-limit", .count, standard: 5,
       "connects refused to one device, none of them `throttle` after the last, before it is not "
         + "heard any more; 0: it always is"),
     .init(
