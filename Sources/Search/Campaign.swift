@@ -97,13 +97,15 @@ public struct Campaign: Sendable {
     let known = corpus.entries.count
     if settings.firstEpoch == 0, settings.executions >= UInt64(given.count * SeedTrim.limit * 8) {
       for (index, scenario) in given.enumerated() {
-        guard let trimmed = await workers[0].trim(scenario) else { continue }
-        corpus.entries[index].yardstick = trimmed.events
-        corpus.entries.append(
-          CorpusEntry(
-            trimmed.scenario, fresh: [], epoch: 0, family: family(ofGiven: index),
-            events: trimmed.events, yardstick: trimmed.events))
-        statistics.executions += UInt64(trimmed.executions)
+        for variant in await workers[0].variants(of: scenario) {
+          if variant.isShorter { corpus.entries[index].yardstick = variant.events }
+          corpus.entries.append(
+            CorpusEntry(
+              variant.scenario, fresh: [], epoch: 0,
+              family: family(ofGiven: variant.isShorter ? index : given.count + index),
+              events: variant.events, yardstick: variant.events))
+          statistics.executions += UInt64(variant.executions)
+        }
       }
     }
     return finish(epoch: 0, findingsBefore: before, entriesBefore: known)

@@ -12,19 +12,11 @@ enum SeedTrim {
   /// Runs that one scenario may take.
   static let limit = 96
 
-  struct Trimmed: Sendable {
-    var scenario: Scenario
-    /// Of its run.
-    var events: UInt32
-    /// What it took to find it.
-    var executions: Int
-  }
-
   /// - Returns: a shorter scenario that passes the same states and ends deliveries in the same way;
   ///   `nil` when there is none, or when the scenario itself does not hold.
   static func trim(
     _ scenario: Scenario, judge: BenchJudge, subject: ProtocolUnderTest
-  ) -> Trimmed? {
+  ) -> SeedVariant? {
     let same = SameFeatures(as: scenario, judge: judge)
     guard same.holds else { return nil }
     var target = ShrinkTarget(
@@ -33,8 +25,9 @@ enum SeedTrim {
     DropDevices().run(on: &target)
     guard target.improvements > 0 else { return nil }
     judge.judge(target.scenario)
-    return Trimmed(
-      scenario: target.scenario, events: judge.summary.events, executions: target.attempts + 2)
+    return SeedVariant(
+      scenario: target.scenario, events: judge.summary.events, executions: target.attempts + 2,
+      isShorter: true)
   }
 }
 

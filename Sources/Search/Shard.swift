@@ -111,9 +111,12 @@ actor ShardWorker {
     return report
   }
 
-  /// A short version of what a campaign begins with.
-  func trim(_ scenario: Scenario) -> SeedTrim.Trimmed? {
-    bench(for: scenario).flatMap { SeedTrim.trim(scenario, judge: $0, subject: subject) }
+  /// What a campaign begins with beside a scenario: a short version, and one in which nobody leaves.
+  func variants(of scenario: Scenario) -> [SeedVariant] {
+    guard let judge = bench(for: scenario) else { return [] }
+    let short = SeedTrim.trim(scenario, judge: judge, subject: subject)
+    let staying = SeedVariant.staying(short?.scenario ?? scenario, judge: judge)
+    return [short, staying].compactMap(\.self)
   }
 
   // MARK: - Mutation

@@ -61,8 +61,9 @@ public struct AddFault: Mutator {
         LossDirection.allCases[random.below(3)], for: ground.length(using: &random))
     case 4..<7: return .cut
     case 7..<9: return .halfOpen
-    case 9..<11: return .reset(client: true, server: true)
-    case 11: return .reset(client: flag, server: !flag)
+    case 9: return .reset(client: true, server: true)
+    // Only one end hears of it.
+    case 10..<12: return .reset(client: flag, server: !flag)
     case 12: return .forgetMapping(reset: flag)
     case 13: return .changeNetwork
     case 14: return .refuse(for: ground.length(using: &random))
