@@ -111,7 +111,7 @@ actor ShardWorker {
     return report
   }
 
-  /// What a campaign begins with beside a scenario: a short version, and one in which nobody leaves.
+  /// What a campaign begins with beside a scenario: a short one, and one in which nobody leaves.
   func variants(of scenario: Scenario) -> [SeedVariant] {
     guard let judge = bench(for: scenario) else { return [] }
     let short = SeedTrim.trim(scenario, judge: judge, subject: subject)
