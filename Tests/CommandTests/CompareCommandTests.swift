@@ -39,6 +39,10 @@ import Testing
       let page = try #require(names.sorted().first { $0.hasSuffix(".md") })
       let text = try String(contentsOfFile: "\(directory)/\(page)", encoding: .utf8)
       #expect(text.contains("## good") && text.contains("## no-ping-timeout"))
+      // Hours of pings are a few lines.
+      let zombie = try String(contentsOfFile: "\(directory)/client-zombie-p99.md", encoding: .utf8)
+      #expect(zombie.contains(" times more, until "))
+      #expect(zombie.split(separator: "\n").count < 300)
       let run = try Binary.run(["run", directory])
       #expect(run.status == 0, "\(run.output)\(run.errors)")
     }

@@ -78,7 +78,7 @@ import Timeline
     Direction(client: "retries-without-pause", measure: "connectsPerDay", isMore: true),
   ])
   func `a defect shows in the numbers that it is about`(direction: Direction) async throws {
-    let settings = Self.settings(executions: 20)
+    let settings = Self.settings(executions: 6)
     let comparison = await Self.compare("good", direction.client, settings: settings)
     let good = try #require(Self.value(comparison, direction.measure, 0))
     let bad = try #require(Self.value(comparison, direction.measure, 1))
