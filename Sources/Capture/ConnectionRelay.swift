@@ -15,6 +15,7 @@ public import Wire
 public final class ConnectionRelay: ConnectionSink {
   private let ring: RelayRing
   private let batch = RelayBatch()
+  private let prepare: SegmentPreparation?
   private let thread: pthread_t
 
   /// Two processors that the threads can have.
@@ -23,6 +24,7 @@ public final class ConnectionRelay: ConnectionSink {
   /// `nil` when the system gives no thread.
   public init?(to sink: any ConnectionSink) {
     ring = RelayRing(sink)
+    prepare = sink.preparation
     let argument = unsafe Unmanaged.passRetained(ring).toOpaque()
     guard let thread = unsafe Self.start(argument) else {
       unsafe Unmanaged<RelayRing>.fromOpaque(argument).release()
@@ -55,7 +57,9 @@ public final class ConnectionRelay: ConnectionSink {
     at moment: Moment
   ) -> Bool {
     if !batch.hasRoom(for: bytes.count) { renewBatch(for: bytes.count) }
-    unsafe batch.append(segment, of: connection, bytes, at: moment)
+    // The sink's thread has more to do than this one.
+    let prepared = bytes.count > 0 ? unsafe prepare?(bytes.bytes, segment.direction) ?? 0 : 0
+    unsafe batch.append(segment, of: connection, bytes, preparation: prepared, at: moment)
     return true
   }
 

@@ -62,7 +62,7 @@ private struct RelayedEvent: BitwiseCopyable {
   @inline(__always)
   func append(
     _ segment: PlainSegment, of connection: ConnectionID, _ payload: UnsafeRawBufferPointer,
-    at moment: Moment
+    preparation: UInt64 = 0, at moment: Moment
   ) {
     precondition(hasRoom(for: payload.count), "a full batch is exchanged first")
     if let start = payload.baseAddress {
@@ -71,7 +71,7 @@ private struct RelayedEvent: BitwiseCopyable {
     unsafe (segments + count).initialize(
       to: SegmentOfRun(
         segment, of: connection, start: UInt32(truncatingIfNeeded: byteCount),
-        count: UInt32(truncatingIfNeeded: payload.count), at: moment))
+        count: UInt32(truncatingIfNeeded: payload.count), preparation: preparation, at: moment))
     byteCount += payload.count
     count += 1
   }

@@ -79,6 +79,9 @@ public final class CaptureObservers: ConnectionSink {
       && observers[Int(claim)].takes(segment, of: connection, bytes: bytes, at: moment)
   }
 
+  /// Of the observer that most segments are for. What it makes of others is for nobody.
+  public var preparation: SegmentPreparation? { first.preparation }
+
   public func take(_ run: SegmentRun) -> Int {
     if run.count == 0 { return 0 }
     let claim = claim(run[0].connection)

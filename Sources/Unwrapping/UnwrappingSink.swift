@@ -89,6 +89,9 @@ public final class UnwrappingSink: ConnectionSink {
       && sink.takes(segment, of: connection, bytes: bytes, at: moment)
   }
 
+  /// Segments in the clear are told as they are.
+  public var preparation: SegmentPreparation? { sink.preparation }
+
   public func take(_ run: SegmentRun) -> Int {
     let clear = run.prefix { stage(Int($0.index)) == Stage.clear }
     return clear.count > 0 ? sink.take(clear) : 0

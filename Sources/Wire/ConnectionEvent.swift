@@ -234,6 +234,10 @@ public protocol ConnectionSink: AnyObject {
   ///   the sink wants to be told the first one's events instead.
   func take(_ run: SegmentRun) -> Int
 
+  /// What may be done to the bytes of each segment of a run before the sink is told of it. Segments
+  /// may come without it.
+  var preparation: SegmentPreparation? { get }
+
   /// Events of these connections come soon, in this order. Nothing is told by this: a sink that
   /// keeps much of each of many connections can fetch what it keeps from memory, for several
   /// connections at a time, instead of waiting for each piece when it is needed.
@@ -257,6 +261,8 @@ extension ConnectionSink {
     }
     return taken
   }
+
+  public var preparation: SegmentPreparation? { nil }
 
   public func foresee(_ connections: UnsafeBufferPointer<ConnectionID>) {}
 }

@@ -33,18 +33,25 @@ public struct SegmentOfRun: Sendable, BitwiseCopyable {
   public var segment: PlainSegment
   public var start: UInt32
   public var count: UInt32
+  /// What the sink's preparation made of its bytes; 0 when it has none.
+  public var preparation: UInt64
 
   @inlinable public init(
     _ segment: PlainSegment, of connection: ConnectionID, start: UInt32, count: UInt32,
-    at moment: Moment
+    preparation: UInt64 = 0, at moment: Moment
   ) {
     self.moment = moment
     self.connection = connection
     self.segment = segment
     self.start = start
     self.count = count
+    self.preparation = preparation
   }
 }
+
+/// Work on the bytes of a segment that needs nothing but them, so that another thread than the
+/// sink's can do it. 0 stands for nothing.
+public typealias SegmentPreparation = @Sendable (RawSpan, Direction) -> UInt64
 
 /// Segments that came one after the other, of any connections, with nothing but them in between.
 /// Valid during the call only.

@@ -74,6 +74,10 @@ public final class MQTTCaptureObserver: CaptureObserver {
     return true
   }
 
+  public var preparation: SegmentPreparation? {
+    { MQTTPreparation.hash(of: $0, $1) }
+  }
+
   public func take(_ run: SegmentRun) -> Int {
     foresight.follow(2 * run.count)
     for index in 0..<run.count {
@@ -83,7 +87,8 @@ public final class MQTTCaptureObserver: CaptureObserver {
       else { return index }
       let moment = run[index].moment
       if moment.time > now.time { now = moment }
-      unsafe take(run[index].segment, place, run.bytes(index), at: moment)
+      unsafe take(
+        run[index].segment, place, run.bytes(index), prepared: run[index].preparation, at: moment)
     }
     return run.count
   }
@@ -115,9 +120,9 @@ public final class MQTTCaptureObserver: CaptureObserver {
 
   private func take(
     _ segment: PlainSegment, _ place: MQTTTrafficPlace, _ bytes: UnsafeRawBufferPointer,
-    at moment: Moment
+    prepared: UInt64 = 0, at moment: Moment
   ) {
-    let taken = unsafe place.traffic.take(segment, bytes, at: moment, self)
+    let taken = unsafe place.traffic.take(segment, bytes, prepared: prepared, at: moment, self)
     if taken < bytes.count {
       unsafe place.traffic.conversation.takeRest(
         UnsafeRawBufferPointer(rebasing: bytes[taken...]), segment.direction,

@@ -13,6 +13,12 @@ struct MQTTContent: Hashable, BitwiseCopyable {
     hash = MQTTContentHash.hash(payload)
   }
 
+  /// - Parameter hash: of a payload, as `MQTTContentHash` has it.
+  init(size: UInt64, hash: UInt64) {
+    self.size = size
+    self.hash = hash
+  }
+
   init(_ payload: [UInt8]) { unsafe self.init(payload.span.bytes) }
 
   /// What a report shows.

@@ -8,10 +8,12 @@ import Wire
 /// Each step asks first and changes after: what is in any way unusual is left, untouched, to
 /// `MQTTConversation`, which follows the usual the same.
 extension MQTTTraffic {
+  /// - Parameter prepared: the hash of the message that the bytes are, if `MQTTPreparation` made
+  ///   one.
   /// - Returns: how many of the bytes were whole packets of the usual kind, from the first one on.
   mutating func take(
-    _ segment: PlainSegment, _ bytes: UnsafeRawBufferPointer, at moment: Moment,
-    _ observer: MQTTCaptureObserver
+    _ segment: PlainSegment, _ bytes: UnsafeRawBufferPointer, prepared: UInt64,
+    at moment: Moment, _ observer: MQTTCaptureObserver
   ) -> Int {
     if ended.time < moment.time { ended = RecordedMoment(moment) }
     switch segment.direction {
@@ -21,8 +23,11 @@ extension MQTTTraffic {
       if bytes.count == 0 { return 0 }
       lastServerBytes = moment
       sentUpTo.toClient = max(sentUpTo.toClient, segment.offset + UInt64(bytes.count))
+      let stop = segment.offset + UInt64(bytes.count)
       return unsafe takePackets(bytes, from: segment.offset) { traffic, first, body, end in
-        unsafe traffic.takeFromServer(first, body, end: end, at: moment, observer)
+        // Only a packet that is all of its segment was prepared.
+        unsafe traffic.takeFromServer(
+          first, body, end: end, prepared: end == stop ? prepared : 0, at: moment, observer)
       }
     case .toServer:
       if segment.acknowledges { confirmToClient(upTo: segment.acknowledged, at: moment) }
@@ -115,13 +120,15 @@ extension MQTTTraffic {
 
   @inline(__always)
   private mutating func takeFromServer(
-    _ first: UInt8, _ body: UnsafeRawBufferPointer, end: UInt64, at moment: Moment,
-    _ observer: MQTTCaptureObserver
+    _ first: UInt8, _ body: UnsafeRawBufferPointer, end: UInt64, prepared: UInt64,
+    at moment: Moment, _ observer: MQTTCaptureObserver
   ) -> Bool {
     if isSilent(at: moment) { return false }
     switch first {
     case 0x32, 0x34:
-      guard unsafe takeDelivery(first, body, end: end, at: moment, observer) else { return false }
+      guard
+        unsafe takeDelivery(first, body, end: end, prepared: prepared, at: moment, observer)
+      else { return false }
     case 0x30, 0x31:
       // With QoS 0. The session owes nothing, so it can't be something owed with more.
       guard case let start = unsafe takeTopic(body, observer), start > 0,
@@ -145,8 +152,8 @@ extension MQTTTraffic {
 
   @inline(__always)
   private mutating func takeDelivery(
-    _ first: UInt8, _ body: UnsafeRawBufferPointer, end: UInt64, at moment: Moment,
-    _ observer: MQTTCaptureObserver
+    _ first: UInt8, _ body: UnsafeRawBufferPointer, end: UInt64, prepared: UInt64,
+    at moment: Moment, _ observer: MQTTCaptureObserver
   ) -> Bool {
     guard case let start = unsafe takeTopic(body, observer), start > 0, start + 2 <= body.count
     else { return false }
@@ -162,7 +169,9 @@ extension MQTTTraffic {
     if flight.isFull { unsafe flight.grow(in: conversation.near) }
     flight.append(
       MQTTCompactDelivery(
-        content: unsafe MQTTContent(UnsafeRawBufferPointer(rebasing: body[payload...]).bytes),
+        content: unsafe isVersion5 || prepared == 0
+          ? MQTTContent(UnsafeRawBufferPointer(rebasing: body[payload...]).bytes)
+          : MQTTContent(size: UInt64(body.count - payload), hash: prepared),
         end: end, sent: moment, id: observer.numbers.nextDelivery(), topic: topic, session: session,
         order: sends, packetID: id, isExactlyOnce: first == 0x34))
     return true

@@ -65,12 +65,35 @@ final class MQTTWire {
         direction.opposite, offset: 0, acknowledges: true, acknowledged: upTo)
     case _: return false
     }
+    let moment = Moment(time: now, frame: frame)
+    // Alone, or as runs come from another thread, prepared.
+    let isRun = frame % 4 > 0
     let isTaken = unsafe bytes.withUnsafeBytes {
-      unsafe observers.takes(
-        segment, of: connection, bytes: $0, at: Moment(time: now, frame: frame))
+      unsafe isRun
+        ? takesRun(segment, of: connection, $0, at: moment)
+        : observers.takes(segment, of: connection, bytes: $0, at: moment)
     }
     if isTaken { taken += 1 }
     return isTaken
+  }
+
+  private func takesRun(
+    _ segment: PlainSegment, of connection: ConnectionID, _ bytes: UnsafeRawBufferPointer,
+    at moment: Moment
+  ) -> Bool {
+    let nothing: UInt8 = 0
+    return unsafe withUnsafeBytes(of: nothing) { none in
+      let memory = unsafe bytes.baseAddress ?? none.baseAddress!
+      let prepared =
+        unsafe bytes.isEmpty
+        ? 0 : observers.preparation?(bytes.bytes, segment.direction) ?? 0
+      let one = SegmentOfRun(
+        segment, of: connection, start: 0, count: UInt32(bytes.count), preparation: prepared,
+        at: moment)
+      return unsafe withUnsafePointer(to: one) {
+        unsafe observers.take(SegmentRun($0, count: 1, bytes: memory)) == 1
+      }
+    }
   }
 
   // MARK: TCP
