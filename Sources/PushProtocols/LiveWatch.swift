@@ -8,7 +8,7 @@ protocol WatchedSession: AnyObject {
   /// What is said when it opens; `nil` until it is known who it is.
   var introduction: String? { get }
   /// When an end ended it.
-  var ending: Moment? { get }
+  var closing: Moment? { get }
   /// An end that has believed in it for longer than it should; what is said of it.
   func zombie(until now: Instant) -> (moment: Moment, text: String)?
 }
@@ -103,7 +103,7 @@ final class LiveWatch<Session: WatchedSession, Delivery: WatchedDelivery> {
     let note = record.endNote.isEmpty ? "" : ": \(record.endNote)"
     var text = record.end.rawValue + note
     if record.unacknowledged > 0 { text += ", \(record.unacknowledged) unacknowledged" }
-    add(.sessionClosed, session.ending.map { RecordedMoment($0) } ?? record.ended, text)
+    add(.sessionClosed, session.closing.map { RecordedMoment($0) } ?? record.ended, text)
   }
 
   private func tell(_ one: inout Waiting, at now: Instant, _ events: inout [LiveEvent]) {

@@ -9,6 +9,8 @@ extension APNsConversation: WatchedSession {
       + (record.resumed == true ? ", token kept" : "")
   }
 
+  var closing: Moment? { ending }
+
   /// The longest wait for an answer that the device put up with.
   func zombie(until now: Instant) -> (moment: Moment, text: String)? {
     keepAlive.longest.map { zombie in

@@ -8,7 +8,7 @@ extension APNsProviderConversation: WatchedSession {
     return "\(record.client) → \(record.server), APNs provider \(record.version)"
   }
 
-  var ending: Moment? { departed }
+  var closing: Moment? { departed }
 
   /// A provider that goes on writing though APNs says nothing.
   func zombie(until now: Instant) -> (moment: Moment, text: String)? {

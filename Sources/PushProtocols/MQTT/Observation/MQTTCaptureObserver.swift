@@ -30,7 +30,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
   var zombies: [(zombie: MQTTZombie, conversation: MQTTConversation)] = []
   var repeatedExactlyOnce: [(delivery: MQTTDelivery, moment: Moment, session: SessionID)] = []
   /// Set when somebody watches.
-  private var watch: MQTTLiveWatch?
+  private var watch: LiveWatch<MQTTConversation, MQTTDelivery>?
   /// The latest packet of any connection.
   private(set) var now = Moment(time: .start, frame: 0)
 
@@ -243,7 +243,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
 
   // MARK: While the capture is made
 
-  public func watch(patience: Nanoseconds) { watch = MQTTLiveWatch(patience: patience) }
+  public func watch(patience: Nanoseconds) { watch = LiveWatch(patience: patience) }
 
   public func news(at time: Instant) -> [LiveEvent] {
     // Silence until then, which the end of the capture is judged by.
