@@ -44,17 +44,6 @@ let containers = Target.Dependency.product(
 let hpack = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 
-// Swift's libraries inside of the program: to find and bind them each time it starts would be a
-// fiftieth of the inspection of a gigabyte. Foundation has to be told what it stands on.
-let standalone: [LinkerSetting] = [
-  .unsafeFlags(
-    [
-      "-static-stdlib", "-use-ld=lld", "-lFoundation", "-lCoreFoundation",
-      "-lFoundationInternationalization", "-lFoundationEssentials", "-l_FoundationICU",
-      "-l_FoundationCShims", "-l_FoundationCollections",
-    ], .when(platforms: [.linux], configuration: .release))
-]
-
 let package = Package(
   name: "PushBench",
   products: [
@@ -133,7 +122,7 @@ let package = Package(
       ]),
     .executableTarget(
       name: "PushBenchCommand", dependencies: ["CMalloc", "PushBench", argumentParser],
-      swiftSettings: strict, linkerSettings: standalone),
+      swiftSettings: strict),
     .executableTarget(
       name: "CaptureSpeed",
       dependencies: ["Capture", "Custody", "Inspection", "Unwrapping", "Wire"],
