@@ -1,3 +1,4 @@
+internal import Custody
 internal import Simulation
 internal import Timeline
 
@@ -78,10 +79,10 @@ enum APNsStandardScenarios {
     for index: UInt64 in 0..<3 { made.submit(2000 + index * 40, phone, topic: 0, quality: 1) }
     made.submit(3000, pad, topic: 0, quality: 1)
     made.at(4000, pad, .disconnect)
-    made.submit(5000, phone, topic: 0, quality: 1)
-    made.submit(5500, phone, topic: 0, quality: 1)
+    for index: UInt64 in 0..<6 { made.submit(5000 + index * 100, phone, topic: 0, quality: 1) }
     made.at(8000, pad, .connect)
-    made.submit(8200, phone, topic: 0, quality: 1)
+    // While the pad catches up.
+    for index: UInt64 in 0..<4 { made.submit(8060 + index * 40, phone, topic: 0, quality: 1) }
     return made.build()
   }()
 
@@ -146,7 +147,13 @@ enum APNsStandardScenarios {
     made.submit(5000, server, topic: 0, quality: 1)
     made.submit(89_990, server, topic: 1, quality: 1)
     made.submit(121_000, server, topic: 0, quality: 1)
-    return made.build()
+    var built = made.build()
+    // The service that issues tokens is not itself when the next one is due.
+    built.faults = [
+      Fault(
+        .refuseRefresh(for: .seconds(10)), node: NodeID(device: phone), .at(.start + .seconds(89)))
+    ]
+    return built
   }()
 
   static let newTokens: Scenario = {
@@ -181,7 +188,14 @@ enum APNsStandardScenarios {
     made.at(6000, phone, .connect)
     made.submit(9000, server, topic: 0, quality: 1)
     made.at(12_000, phone, .disconnect)
-    return made.build()
+    var built = made.build()
+    // It is wrong until everybody comes back; then somebody has set it right.
+    built.faults = [
+      Fault(
+        .clockJump(.client, forward: false, by: .hours(3)), node: NodeID(device: phone),
+        .at(.start))
+    ]
+    return built
   }()
 
   static let apps: Scenario = {
