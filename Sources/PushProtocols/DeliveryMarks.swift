@@ -1,4 +1,5 @@
 internal import Custody
+internal import Simulation
 internal import Timeline
 
 /// What the witnesses of all protocols enter in a ledger.
@@ -23,5 +24,17 @@ extension DeliveryRow {
     if lastStep == .submitted { lastStep = .accepted }
     facts.formUnion([.accepted, .owed])
     acceptedAt = min(acceptedAt, now)
+  }
+}
+
+extension Ledger {
+  /// An end broke a rule (its raw value); the first one of each end of a device is kept.
+  @inline(__always)
+  mutating func blame(_ rule: UInt16, _ side: Side, device: Int) {
+    guard device < devices.count else { return }
+    switch side {
+    case .server: if devices[device].serverViolation == 0 { devices[device].serverViolation = rule }
+    case .client: if devices[device].clientViolation == 0 { devices[device].clientViolation = rule }
+    }
   }
 }

@@ -55,6 +55,11 @@ struct StandardScenarioBuilder {
         Submission(publication: publication, topic: topic, quality: quality, expiry: expiry)))
   }
 
+  mutating func strike(_ milliseconds: UInt64, _ device: Int, _ kind: FaultKind) {
+    scenario.faults.append(
+      Fault(kind, node: NodeID(device: device), .at(.start + .milliseconds(milliseconds))))
+  }
+
   func build() -> Scenario {
     var scenario = scenario
     // Stable, so that what was written first happens first.

@@ -6,14 +6,8 @@ import Testing
 /// Nothing here looks at how long anything takes: scripts wait for what they wait for, and give up
 /// after half a minute.
 @Suite(.serialized) struct LiveCommandTests {
-  static let missing: String? = {
-    if geteuid() != 0 { return "root" }
-    let programs = ["unshare", "ip", "mosquitto", "mosquitto_pub", "mosquitto_sub", "tcpdump"]
-    let folders = ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/", "/usr/local/bin/"]
-    return programs.first { program in
-      !folders.contains { FileManager.default.isExecutableFile(atPath: $0 + program) }
-    }
-  }()
+  static let missing = Binary.missing(
+    toRun: ["unshare", "ip", "mosquitto", "mosquitto_pub", "mosquitto_sub", "tcpdump"])
 
   static let preamble = """
     PATH=$PATH:/usr/sbin:/sbin

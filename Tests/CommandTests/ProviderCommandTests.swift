@@ -5,14 +5,8 @@ import Testing
 ///
 /// They know nothing of APNs; their requests are for its paths: that is how they are recognised.
 @Suite struct ProviderCommandTests {
-  static let missing: String? = {
-    if geteuid() != 0 { return "root" }
-    let programs = ["unshare", "ip", "nghttp", "nghttpd", "h2load", "tcpdump"]
-    let folders = ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/", "/usr/local/bin/"]
-    return programs.first { program in
-      !folders.contains { FileManager.default.isExecutableFile(atPath: $0 + program) }
-    }
-  }()
+  static let missing = Binary.missing(
+    toRun: ["unshare", "ip", "nghttp", "nghttpd", "h2load", "tcpdump"])
 
   private static let script = """
     PATH=$PATH:/usr/sbin:/sbin

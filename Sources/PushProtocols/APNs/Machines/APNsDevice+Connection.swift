@@ -118,12 +118,17 @@ extension APNsDevice {
     }
   }
 
-  /// To another courier, at once; after some of them as after a connect that failed: they may send
-  /// this device in a circle.
-  private mutating func follow(at clock: Clock, into effects: inout Effects<APNsMessage>) {
+  /// - Returns: whether to ask the other courier at once. After some of them it is as after a
+  ///   connect that failed: they may send this device in a circle.
+  mutating func mayFollow() -> Bool {
     redirects &+= 1
-    guard redirects <= Self.mostRedirects else {
-      redirects = 0
+    if redirects <= Self.mostRedirects { return true }
+    redirects = 0
+    return false
+  }
+
+  private mutating func follow(at clock: Clock, into effects: inout Effects<APNsMessage>) {
+    guard mayFollow() else {
       abandon(at: clock, into: &effects)
       return
     }

@@ -3,8 +3,8 @@ internal import Simulation
 internal import Timeline
 
 // A new identity token takes a new connection: it is shown in connect (0x07) only. The old
-// connection stays until the courier has taken the new one; then the courier ends it (apns.md §1.8:
-// a connect "replaces an older connection with the same token").
+// connection stays until the courier has taken the new one; then the courier ends it: a connect
+// takes the place of an older connection with the same push token.
 extension APNsDevice {
   mutating func replaceConnection(into effects: inout Effects<APNsMessage>) {
     guard phase == .ready, !isReplacing, !settings.isProvider else { return }
@@ -23,14 +23,12 @@ extension APNsDevice {
       return
     }
     if message.flags.contains(.redirect) {
-      redirects &+= 1
-      if redirects > Self.mostRedirects {
-        redirects = 0
+      guard mayFollow() else {
         failReplacement(at: clock, into: &effects)
-      } else {
-        dropReplacement(into: &effects)
-        replaceConnection(into: &effects)
+        return
       }
+      dropReplacement(into: &effects)
+      replaceConnection(into: &effects)
       return
     }
     guard message.status == APNsStatus.ok.rawValue else {

@@ -95,6 +95,10 @@ public struct APNsMessage: WireMessage, Hashable {
   }
 
   public var kind: UInt8 { what.rawValue }
+
+  /// `connectResponse`: the device may stay, here.
+  @inline(__always)
+  var letsIn: Bool { status == APNsStatus.ok.rawValue && !flags.contains(.redirect) }
 }
 
 /// What answers say. Below 0x80 as on the wire of the courier protocol where known.

@@ -1,4 +1,3 @@
-internal import Custody
 internal import Simulation
 internal import Timeline
 
@@ -147,13 +146,9 @@ enum APNsStandardScenarios {
     made.submit(5000, server, topic: 0, quality: 1)
     made.submit(89_990, server, topic: 1, quality: 1)
     made.submit(121_000, server, topic: 0, quality: 1)
-    var built = made.build()
     // The service that issues tokens is not itself when the next one is due.
-    built.faults = [
-      Fault(
-        .refuseRefresh(for: .seconds(10)), node: NodeID(device: phone), .at(.start + .seconds(89)))
-    ]
-    return built
+    made.strike(89_000, phone, .refuseRefresh(for: .seconds(10)))
+    return made.build()
   }()
 
   static let newTokens: Scenario = {
@@ -188,14 +183,9 @@ enum APNsStandardScenarios {
     made.at(6000, phone, .connect)
     made.submit(9000, server, topic: 0, quality: 1)
     made.at(12_000, phone, .disconnect)
-    var built = made.build()
     // It is wrong until everybody comes back; then somebody has set it right.
-    built.faults = [
-      Fault(
-        .clockJump(.client, forward: false, by: .hours(3)), node: NodeID(device: phone),
-        .at(.start))
-    ]
-    return built
+    made.strike(0, phone, .clockJump(.client, forward: false, by: .hours(3)))
+    return made.build()
   }()
 
   static let apps: Scenario = {

@@ -4,17 +4,11 @@ internal import Timeline
 
 extension APNsWitness {
   private func blame(client rule: APNsConduct, _ link: LinkID, _ ledger: inout Ledger) {
-    let device = Int(links[Int(link.index)].device)
-    if ledger.devices[device].clientViolation == 0 {
-      ledger.devices[device].clientViolation = rule.rawValue
-    }
+    ledger.blame(rule.rawValue, .client, device: Int(links[Int(link.index)].device))
   }
 
   private func blame(server rule: APNsConduct, _ link: LinkID, _ ledger: inout Ledger) {
-    let device = Int(links[Int(link.index)].device)
-    if ledger.devices[device].serverViolation == 0 {
-      ledger.devices[device].serverViolation = rule.rawValue
-    }
+    ledger.blame(rule.rawValue, .server, device: Int(links[Int(link.index)].device))
   }
 
   func checkClient(_ message: APNsMessage, on link: LinkID, _ ledger: inout Ledger) {

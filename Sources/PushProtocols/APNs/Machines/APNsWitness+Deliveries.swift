@@ -12,7 +12,7 @@ extension APNsWitness {
     let device = Int(links[Int(link.index)].device)
     switch message.what {
     case .connectResponse:
-      guard message.status == APNsStatus.ok.rawValue, !message.flags.contains(.redirect) else {
+      guard message.letsIn else {
         if devices[device].token == 0 { devices[device].token = links[Int(link.index)].tokenBefore }
         return
       }
@@ -201,7 +201,7 @@ extension APNsWitness {
     let device = Int(links[Int(link.index)].device)
     switch message.what {
     case .connectResponse:
-      if message.status == APNsStatus.ok.rawValue, !message.flags.contains(.redirect) {
+      if message.letsIn {
         links[Int(link.index)].entered = true
         links[Int(link.index)].enteredAt = now
       }
@@ -229,10 +229,8 @@ extension APNsWitness {
     guard kinds[Int(notes[row].topic)] == .mdm, !delivery.receiver.isServer,
       delivery.facts.isDisjoint(with: [.applied, .released])
     else { return }
-    let device = delivery.receiver.device
-    if ledger.devices[device].serverViolation == 0 {
-      ledger.devices[device].serverViolation = APNsConduct.successWithoutResult.rawValue
-    }
+    ledger.blame(
+      APNsConduct.successWithoutResult.rawValue, .server, device: delivery.receiver.device)
   }
 
   private mutating func countFetch(of device: Int, at now: Instant, _ ledger: inout Ledger) {

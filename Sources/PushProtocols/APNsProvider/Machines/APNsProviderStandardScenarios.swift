@@ -180,12 +180,7 @@ enum APNsProviderStandardScenarios {
     for second: UInt64 in [60, 61, 90] {
       made.submit(second * 1000, provider, topic: 0, quality: 1)
     }
-    var built = made.build()
-    built.faults = [
-      Fault(
-        .clockJump(.client, forward: true, by: .hours(2)), node: NodeID(device: provider),
-        .at(.start))
-    ]
-    return built
+    made.strike(0, provider, .clockJump(.client, forward: true, by: .hours(2)))
+    return made.build()
   }()
 }

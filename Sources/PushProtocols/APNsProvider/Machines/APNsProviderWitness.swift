@@ -249,13 +249,6 @@ public struct APNsProviderWitness: Witness {
   func blame(
     _ rule: APNsProviderConduct, _ side: Side, device: Int, _ ledger: inout Ledger
   ) {
-    guard device < ledger.devices.count else { return }
-    if side == .server {
-      if ledger.devices[device].serverViolation == 0 {
-        ledger.devices[device].serverViolation = rule.rawValue
-      }
-    } else if ledger.devices[device].clientViolation == 0 {
-      ledger.devices[device].clientViolation = rule.rawValue
-    }
+    ledger.blame(rule.rawValue, side, device: device)
   }
 }

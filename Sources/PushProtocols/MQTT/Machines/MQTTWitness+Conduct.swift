@@ -5,15 +5,7 @@ internal import Timeline
 // What an end must not write. Only the first of each end is kept.
 extension MQTTWitness {
   private func blame(_ rule: MQTTConduct, _ side: Side, on link: LinkID, _ ledger: inout Ledger) {
-    let device = Int(links[Int(link.index)].device)
-    guard device < ledger.devices.count else { return }
-    if side == .server {
-      if ledger.devices[device].serverViolation == 0 {
-        ledger.devices[device].serverViolation = rule.rawValue
-      }
-    } else if ledger.devices[device].clientViolation == 0 {
-      ledger.devices[device].clientViolation = rule.rawValue
-    }
+    ledger.blame(rule.rawValue, side, device: Int(links[Int(link.index)].device))
   }
 
   /// Before the message is entered anywhere.
