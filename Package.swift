@@ -67,10 +67,12 @@ let package = Package(
     .systemLibrary(name: "CPrefetch"),
     // How the C library allocates.
     .systemLibrary(name: "CMalloc"),
+    // Files as memory.
+    .target(name: "CMapping"),
     // Packets to connections.
     .systemLibrary(
       name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
-    layer("Capture", ["CPcap", "CPrefetch", "Timeline", "Wire"]),
+    layer("Capture", ["CMapping", "CPcap", "CPrefetch", "Timeline", "Wire"]),
     // Connections in TLS to connections in the clear.
     layer("TLS", ["Timeline", "Wire", crypto, cryptoExtras]),
     // Virtual time, machines, transport, scenarios, faults.

@@ -17,24 +17,27 @@ public struct CaptureFile: ~Copyable {
   /// - Parameters:
   ///   - path: a pcap or pcapng file, compressed or not, or `-` for standard input.
   ///   - filter: which packets to read, in pcap-filter(7) syntax.
+  ///   - isMapped: the file is looked at where it lies in memory, if it can be, which is faster. If
+  ///     it is cut meanwhile, what is told of it may be wrong: see `CaptureSummary.wasCut`.
   ///   - notice: told on the way.
   public init(
     path: String, filter: String? = nil, limits: CaptureLimits = CaptureLimits(),
-    notice: CaptureNotice? = nil
+    isMapped: Bool = false, notice: CaptureNotice? = nil
   ) throws(CaptureError) {
-    try self.init(paths: [path], filter: filter, limits: limits, notice: notice)
+    try self.init(
+      paths: [path], filter: filter, limits: limits, areMapped: isMapped, notice: notice)
   }
 
   /// Several files that are one capture, such as the ring of `dumpcap -b`: their packets are told
   /// in the order of their times, and numbered in that order.
   public init(
     paths: [String], filter: String? = nil, limits: CaptureLimits = CaptureLimits(),
-    notice: CaptureNotice? = nil
+    areMapped: Bool = false, notice: CaptureNotice? = nil
   ) throws(CaptureError) {
     precondition(!paths.isEmpty, "a capture of no files")
     // A filter that is wrong for every link type is wrong: said before anything is read.
     if let filter { _ = try PacketFilter(filter, linkType: 1, snapLength: 262_144) }
-    self.packets = try MergedPackets(paths: paths, notice: notice)
+    self.packets = try MergedPackets(paths: paths, areMapped: areMapped, notice: notice)
     self.filter = filter
     self.limits = limits
   }

@@ -20,6 +20,8 @@ struct CaptureRun: ~Copyable {
   var secrets: ((CaptureSecrets) -> Void)?
   /// Shown each packet after it was told.
   var onlooker: ((CapturedPacket) -> Void)?
+  /// Has the bytes of the packets that are read now.
+  private var lent: FilePiece?
   /// On the packet that is being read; for the onlooker.
   private var comments: [String] = []
 
@@ -44,6 +46,10 @@ struct CaptureRun: ~Copyable {
     var record = PacketRecord()
     var group = PlainGroup()
     while find(&record, &container, file: 0) {
+      if container.lastingBytes !== lent {
+        lent = container.lastingBytes
+        reassembler.lend(lent)
+      }
       take(record, &container, file: 0)
       if mayBeSimple(container) {
         while takePlain(&group, &container) {}

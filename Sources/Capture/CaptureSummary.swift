@@ -43,6 +43,13 @@ public struct CaptureSummary: Sendable {
   /// Secrets that the capture carries (pcapng).
   public var secrets: [CaptureSecrets] = []
 
+  /// Of any mapped file, before the reading began.
+  private let lossesBefore = FilePiece.losses
+
+  /// A mapped file was cut while it was read, and what was told may be wrong: bytes that nobody
+  /// sent, in place of those that are gone. To be asked when the sink is done with all of it.
+  public var wasCut: Bool { FilePiece.losses > lossesBefore }
+
   public init(files: [String]) { self.files = files }
 
   /// Nothing else came until then.

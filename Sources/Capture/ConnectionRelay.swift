@@ -12,10 +12,12 @@ public import Wire
 ///
 /// The sink sees the same calls with the same bytes whatever the timing. Memory is bounded: whoever
 /// reads waits when the sink is this far behind.
-public final class ConnectionRelay: ConnectionSink {
+@safe public final class ConnectionRelay: ConnectionSink {
   private let ring: RelayRing
   private let batch = RelayBatch()
   private let prepare: SegmentPreparation?
+  /// Of what is lent.
+  private var lent = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
   private let thread: pthread_t
 
   /// Two processors that the threads can have.
@@ -56,11 +58,30 @@ public final class ConnectionRelay: ConnectionSink {
     _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
     at moment: Moment
   ) -> Bool {
-    if !batch.hasRoom(for: bytes.count) { renewBatch(for: bytes.count) }
+    let isThere = unsafe isLent(bytes)
+    let copied = isThere ? 0 : bytes.count
+    if !batch.hasRoom(for: copied) { renewBatch(for: copied) }
     // The sink's thread has more to do than this one.
     let prepared = bytes.count > 0 ? unsafe prepare?(bytes.bytes, segment.direction) ?? 0 : 0
-    unsafe batch.append(segment, of: connection, bytes, preparation: prepared, at: moment)
+    if isThere {
+      unsafe batch.append(
+        SegmentOfRun(segment, of: connection, bytes: bytes, preparation: prepared, at: moment))
+    } else {
+      unsafe batch.append(segment, of: connection, bytes, preparation: prepared, at: moment)
+    }
     return true
+  }
+
+  public func lend(_ memory: (any LastingBytes)?) {
+    ring.give(batch, isUrgent: false)
+    batch.borrow(from: memory)
+    unsafe lent = memory?.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0)
+  }
+
+  @inline(__always)
+  private func isLent(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let start = UInt(bitPattern: bytes.baseAddress)
+    return unsafe start &- UInt(bitPattern: lent.baseAddress) < UInt(bitPattern: lent.count)
   }
 
   private func renewBatch(for count: Int) {

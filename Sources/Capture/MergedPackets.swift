@@ -17,14 +17,16 @@ struct MergedPackets: ~Copyable {
   private var areFirstsRead = false
   let names: [String]
 
-  init(paths: [String], notice: CaptureNotice?) throws(CaptureError) {
+  init(paths: [String], areMapped: Bool, notice: CaptureNotice?) throws(CaptureError) {
     names = paths
     if paths.count == 1 {
-      single = try Self.open(PacketContainer(path: paths[0], notice: notice))
+      single = try Self.open(
+        PacketContainer(path: paths[0], isMapped: areMapped, notice: notice))
     } else {
       single = nil
       for path in paths {
-        sources.append(Source(try Self.open(PacketContainer(path: path, notice: notice))))
+        let container = try PacketContainer(path: path, isMapped: areMapped, notice: notice)
+        sources.append(Source(try Self.open(container)))
       }
     }
   }

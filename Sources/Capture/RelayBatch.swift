@@ -9,7 +9,8 @@ private struct RelayedEvent: BitwiseCopyable {
   var description: ConnectionDescription
 }
 
-/// Segments and events with their bytes. Filled by the one thread, then read by the other one.
+/// Segments and events with their bytes, or with where these lie if they stay there. Filled by the
+/// one thread, then read by the other one.
 ///
 /// The one thread writes a draft that is its own, and copies it as a whole into a batch that goes
 /// to the other one: memory that two processors write and read in turn is slow to write.
@@ -29,6 +30,8 @@ private struct RelayedEvent: BitwiseCopyable {
   private var bytes: UnsafeMutableRawPointer
   private var byteCount = 0
   private var byteLimit = usualByteLimit
+  /// What has the bytes of segments that were not copied.
+  private var lender: (any LastingBytes)?
   var isLast = false
 
   init() {
@@ -59,22 +62,33 @@ private struct RelayedEvent: BitwiseCopyable {
     unsafe bytes = .allocate(byteCount: byteLimit, alignment: Self.line)
   }
 
+  /// Adds a segment and a copy of its bytes.
   @inline(__always)
   func append(
     _ segment: PlainSegment, of connection: ConnectionID, _ payload: UnsafeRawBufferPointer,
     preparation: UInt64 = 0, at moment: Moment
   ) {
     precondition(hasRoom(for: payload.count), "a full batch is exchanged first")
-    if let start = payload.baseAddress {
-      unsafe (bytes + byteCount).copyMemory(from: start, byteCount: payload.count)
-    }
-    unsafe (segments + count).initialize(
-      to: SegmentOfRun(
-        segment, of: connection, start: UInt32(truncatingIfNeeded: byteCount),
-        count: UInt32(truncatingIfNeeded: payload.count), preparation: preparation, at: moment))
+    let copy = unsafe UnsafeMutableRawBufferPointer(
+      start: bytes + byteCount, count: payload.count)
+    unsafe copy.copyMemory(from: payload)
     byteCount += payload.count
+    unsafe append(
+      SegmentOfRun(
+        segment, of: connection, bytes: UnsafeRawBufferPointer(copy), preparation: preparation,
+        at: moment))
+  }
+
+  /// Adds a segment whose bytes the batch has, or the lender.
+  @inline(__always)
+  func append(_ segment: SegmentOfRun) {
+    precondition(count < Self.segmentLimit, "a full batch is exchanged first")
+    unsafe (segments + count).initialize(to: segment)
     count += 1
   }
+
+  /// For an empty batch: bytes lie there that need no copy.
+  func borrow(from lender: (any LastingBytes)?) { self.lender = lender }
 
   func append(
     _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
@@ -88,12 +102,24 @@ private struct RelayedEvent: BitwiseCopyable {
   /// Takes all that is in a draft, which is empty then. This batch must be empty.
   func takeOver(_ draft: RelayBatch) {
     makeRoom(for: draft.byteCount)
+    if draft.byteCount > 0 { unsafe draft.tellSegments(bytesAt: bytes) }
     unsafe stream_lines(
       segments, draft.segments, draft.count * MemoryLayout<SegmentOfRun>.stride)
     unsafe stream_lines(bytes, draft.bytes, draft.byteCount)
     swap(&events, &draft.events)
     (count, byteCount, isLast) = (draft.count, draft.byteCount, draft.isLast)
     (draft.count, draft.byteCount) = (0, 0)
+    lender = draft.lender
+  }
+
+  /// The copies of this batch will lie there.
+  private func tellSegments(bytesAt target: UnsafeRawPointer) {
+    let copies = unsafe UnsafeRawPointer(bytes)..<UnsafeRawPointer(bytes + byteCount)
+    for index in 0..<count {
+      guard let start = unsafe segments[index].bytes.baseAddress, unsafe copies.contains(start)
+      else { continue }
+      unsafe segments[index].move(to: target + (start - copies.lowerBound))
+    }
   }
 
   // MARK: The other thread
@@ -105,7 +131,7 @@ private struct RelayedEvent: BitwiseCopyable {
     var last = ConnectionID(.max)
     for index in start..<foreseen {
       let connection = unsafe segments[index].connection
-      unsafe prefetch_line(bytes + Int(segments[index].start))
+      if let start = unsafe segments[index].bytes.baseAddress { unsafe prefetch_line(start) }
       if connection == last { continue }
       unsafe coming[count] = connection
       count += 1
@@ -125,7 +151,7 @@ private struct RelayedEvent: BitwiseCopyable {
       let item = unsafe segments[index]
       descriptions.note(other.event, item.connection, other.description)
       unsafe sink.receive(
-        other.event, of: item.connection, other.description, bytes: payload(of: item),
+        other.event, of: item.connection, other.description, bytes: item.bytes,
         at: item.moment)
       index += 1
     }
@@ -133,6 +159,7 @@ private struct RelayedEvent: BitwiseCopyable {
     count = 0
     byteCount = 0
     events.removeAll(keepingCapacity: true)
+    lender = nil
   }
 
   /// Tells what is before an event.
@@ -144,20 +171,16 @@ private struct RelayedEvent: BitwiseCopyable {
     while index < end {
       while foreseen < min(count, index + Self.lead) { foresee(&foreseen, sink) }
       let length = min(end - index, Self.foresight)
-      let run = unsafe SegmentRun(segments + index, count: length, bytes: bytes)
+      let run = unsafe SegmentRun(segments + index, count: length)
       let taken = sink.take(run)
       index += taken
       if taken > 0 { continue }
       let item = unsafe segments[index]
       unsafe sink.receive(
         eventsOf: item.segment, of: item.connection, descriptions[item.connection],
-        bytes: payload(of: item), at: item.moment)
+        bytes: item.bytes, at: item.moment)
       index += 1
     }
-  }
-
-  private func payload(of item: SegmentOfRun) -> UnsafeRawBufferPointer {
-    unsafe UnsafeRawBufferPointer(start: bytes + Int(item.start), count: Int(item.count))
   }
 }
 

@@ -30,6 +30,9 @@ struct TCPReassembler {
 
   init(sink: any ConnectionSink) { self.sink = sink }
 
+  /// Bytes of packets that come now stay where they are.
+  func lend(_ memory: (any LastingBytes)?) { sink.lend(memory) }
+
   /// Of whose it is; for the functions below.
   @inline(__always)
   func hash(of segment: TCPSegment) -> UInt32 { table.hash(FlowKey.of(segment).key) }

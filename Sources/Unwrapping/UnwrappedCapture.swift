@@ -14,12 +14,12 @@ public enum UnwrappedCapture {
   }
 
   /// - Parameter makeSink: makes the sink that is told of the connections. It is made again when
-  ///   secrets stand behind the packets that need them, and the capture has to be read twice.
+  ///   secrets stand behind the packets that need them, or the file is cut while it is read, and
+  ///   the capture has to be read twice.
   public static func read<Sink: ConnectionSink>(
     _ path: String, _ options: CaptureOptions, into makeSink: (WrappedConnections) -> Sink
   ) throws(CaptureError) -> Reading<Sink> {
-    let file = try CaptureFile(path: path, filter: options.filter, notice: options.notice)
-    let (first, secrets) = read(file, options, into: makeSink)
+    let (first, secrets) = try readUncut(path, options, into: makeSink)
     let wasLate = first.wrapped.all.contains {
       $0.secrecy == .noSecrets && secrets.has(clientRandom: $0.tls?.clientRandom ?? [])
     }
@@ -27,8 +27,20 @@ public enum UnwrappedCapture {
     var options = options
     options.secrets = secrets
     // Whatever is to be noticed was.
-    let again = try CaptureFile(path: path, filter: options.filter)
-    return read(again, options, into: makeSink).0
+    options.notice = nil
+    return try readUncut(path, options, into: makeSink).0
+  }
+
+  /// Reads a file where it lies in memory; one that is cut meanwhile, such as the oldest of a ring
+  /// that is written on, once more and byte by byte.
+  private static func readUncut<Sink: ConnectionSink>(
+    _ path: String, _ options: CaptureOptions, into makeSink: (WrappedConnections) -> Sink
+  ) throws(CaptureError) -> (Reading<Sink>, TLSSecrets) {
+    let file = try CaptureFile(
+      path: path, filter: options.filter, isMapped: true, notice: options.notice)
+    let reading = read(file, options, into: makeSink)
+    guard reading.0.summary.wasCut else { return reading }
+    return read(try CaptureFile(path: path, filter: options.filter), options, into: makeSink)
   }
 
   private static func read<Sink: ConnectionSink>(

@@ -238,6 +238,10 @@ public protocol ConnectionSink: AnyObject {
   /// may come without it.
   var preparation: SegmentPreparation? { get }
 
+  /// Bytes that are told from now on and lie there are more than valid during the call: whoever
+  /// holds them can come back to them. `nil`: no others do.
+  func lend(_ memory: (any LastingBytes)?)
+
   /// Events of these connections come soon, in this order. Nothing is told by this: a sink that
   /// keeps much of each of many connections can fetch what it keeps from memory, for several
   /// connections at a time, instead of waiting for each piece when it is needed.
@@ -254,7 +258,7 @@ extension ConnectionSink {
     var taken = 0
     while taken < run.count,
       unsafe takes(
-        run[taken].segment, of: run[taken].connection, bytes: run.bytes(taken),
+        run[taken].segment, of: run[taken].connection, bytes: run[taken].bytes,
         at: run[taken].moment)
     {
       taken += 1
@@ -263,6 +267,8 @@ extension ConnectionSink {
   }
 
   public var preparation: SegmentPreparation? { nil }
+
+  public func lend(_ memory: (any LastingBytes)?) {}
 
   public func foresee(_ connections: UnsafeBufferPointer<ConnectionID>) {}
 }

@@ -24,29 +24,42 @@ public struct PlainSegment: Sendable, BitwiseCopyable {
   }
 }
 
-/// A segment of a connection, and where its bytes lie among those of its neighbours. Small: there
-/// are millions.
-@frozen
-public struct SegmentOfRun: Sendable, BitwiseCopyable {
+/// A segment of a connection, and where its bytes lie. Small, a line of memory: there are millions.
+@frozen @safe
+public struct SegmentOfRun: BitwiseCopyable {
   public var moment: Moment
   public var connection: ConnectionID
   public var segment: PlainSegment
-  public var start: UInt32
   public var count: UInt32
+  @usableFromInline var start: UnsafeRawPointer?
   /// What the sink's preparation made of its bytes; 0 when it has none.
   public var preparation: UInt64
 
+  /// - Parameter bytes: must be there for as long as the segment is.
   @inlinable public init(
-    _ segment: PlainSegment, of connection: ConnectionID, start: UInt32, count: UInt32,
+    _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
     preparation: UInt64 = 0, at moment: Moment
   ) {
     self.moment = moment
     self.connection = connection
     self.segment = segment
-    self.start = start
-    self.count = count
+    self.count = UInt32(truncatingIfNeeded: bytes.count)
+    unsafe self.start = bytes.baseAddress
     self.preparation = preparation
   }
+
+  /// The payload.
+  @inlinable public var bytes: UnsafeRawBufferPointer {
+    @inline(__always) get { unsafe UnsafeRawBufferPointer(start: start, count: Int(count)) }
+  }
+
+  /// Its bytes lie elsewhere now.
+  @inlinable public mutating func move(to start: UnsafeRawPointer) { unsafe self.start = start }
+}
+
+/// Bytes that stay where and as they are for as long as somebody holds this.
+public protocol LastingBytes: AnyObject {
+  var bytes: UnsafeRawBufferPointer { get }
 }
 
 /// Work on the bytes of a segment that needs nothing but them, so that another thread than the
@@ -58,15 +71,10 @@ public typealias SegmentPreparation = @Sendable (RawSpan, Direction) -> UInt64
 @frozen @safe
 public struct SegmentRun {
   @usableFromInline let segments: UnsafePointer<SegmentOfRun>
-  @usableFromInline let memory: UnsafeRawPointer
   public let count: Int
 
-  /// - Parameter memory: where the bytes of all of them are counted from.
-  @inlinable public init(
-    _ segments: UnsafePointer<SegmentOfRun>, count: Int, bytes memory: UnsafeRawPointer
-  ) {
+  @inlinable public init(_ segments: UnsafePointer<SegmentOfRun>, count: Int) {
     unsafe self.segments = segments
-    unsafe self.memory = memory
     self.count = count
   }
 
@@ -74,18 +82,11 @@ public struct SegmentRun {
     @inline(__always) unsafeAddress { unsafe segments + index }
   }
 
-  /// The payload of the segment at a place.
-  @inlinable @inline(__always)
-  public func bytes(_ index: Int) -> UnsafeRawBufferPointer {
-    unsafe UnsafeRawBufferPointer(
-      start: memory + Int(segments[index].start), count: Int(segments[index].count))
-  }
-
   /// How many, from the first one on, are of connections of which something holds.
   @inlinable public func prefix(while holds: (ConnectionID) -> Bool) -> SegmentRun {
     var end = 0
     while unsafe end < count && holds(segments[end].connection) { end += 1 }
-    return unsafe SegmentRun(segments, count: end, bytes: memory)
+    return unsafe SegmentRun(segments, count: end)
   }
 }
 

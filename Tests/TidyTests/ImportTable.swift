@@ -4,7 +4,7 @@ struct ImportTable: Equatable {
   /// Target to what it may import, sorted.
   var rows: [String: [String]] = [:]
 
-  private static let systemLibraries = ["CPcap", "CPrefetch", "CMalloc"]
+  private static let systemLibraries = ["CPcap", "CPrefetch", "CMalloc", "CMapping"]
 
   /// Reads the calls `layer("Name", ["A", "B"])`, the system library and the executable.
   init(manifest: String) {

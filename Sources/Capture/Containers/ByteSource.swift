@@ -1,3 +1,5 @@
+internal import CPrefetch
+
 #if canImport(Glibc)
   internal import Glibc
 #elseif canImport(Musl)
@@ -9,11 +11,13 @@
 /// The bytes of a file, a pipe or standard input, through one window that moves forward.
 ///
 /// `start..<end` of the window has been read and not been used. Nothing is ever read again, so a
-/// pipe is as good as a file.
+/// pipe is as good as a file. The window of a file that is to be mapped is a piece of it.
 @safe struct ByteSource: ~Copyable {
   /// Where more bytes come from.
   enum Origin {
     case descriptor(Int32)
+    /// A descriptor of what is mapped, if it can be.
+    case mapped(Int32)
     case decompressor(Decompressor)
     case feed(any CaptureFeed)
     /// No more bytes than those in the window.
@@ -21,9 +25,14 @@
   }
 
   private var origin: Origin
+  /// Its own, unless there is a piece.
   private var window: UnsafeMutableRawBufferPointer
+  /// What the window is, of a file that is mapped.
+  private(set) var piece: FilePiece?
   private(set) var start = 0
   private(set) var end = 0
+  /// Up to where a piece is in a near cache, or on its way there.
+  private var near = Int.max
   /// Bytes from the beginning of the file to the window's first byte.
   private var base: UInt64 = 0
   /// Why reading stopped before the end, in the system's words.
@@ -35,12 +44,21 @@
 
   init(_ origin: Origin) {
     self.origin = origin
+    if case .mapped(let descriptor) = origin {
+      unsafe window = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+      if show(descriptor, 1) { return }
+      self.origin = .descriptor(descriptor)
+    }
     unsafe window = .allocate(byteCount: Self.firstWindow, alignment: 16)
   }
 
   deinit {
-    unsafe window.deallocate()
-    if case .descriptor(let descriptor) = origin, descriptor > 2 { close(descriptor) }
+    if piece == nil { unsafe window.deallocate() }
+    switch origin {
+    case .descriptor(let descriptor), .mapped(let descriptor):
+      if descriptor > 2 { close(descriptor) }
+    case .decompressor, .feed, .none: break
+    }
   }
 
   /// Bytes from the beginning of the file to the next unused one.
@@ -54,9 +72,47 @@
     return isExhausted ? false : refill(count)
   }
 
-  /// The window grows only as bytes really come: a length that lies costs nothing.
   @inline(never)
   private mutating func refill(_ count: Int) -> Bool {
+    if case .mapped(let descriptor) = origin {
+      if show(descriptor, count), end - start >= count { return true }
+      // The file's end, or the system wants no more pieces: the rest is read, if there is one.
+      read(descriptor)
+    }
+    return readOn(count)
+  }
+
+  /// From here on without pieces.
+  private mutating func read(_ descriptor: Int32) {
+    let rest = unsafe UnsafeRawBufferPointer(rebasing: window[start..<end])
+    let own = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: max(Self.firstWindow, rest.count), alignment: 16)
+    unsafe own.copyMemory(from: rest)
+    lseek(descriptor, off_t(base) + off_t(end), SEEK_SET)
+    base += UInt64(start)
+    (start, end) = (0, rest.count)
+    unsafe window = own
+    near = .max
+    piece = nil
+    origin = .descriptor(descriptor)
+  }
+
+  /// Makes the piece of the file the window that has the next `count` bytes, or the rest.
+  private mutating func show(_ descriptor: Int32, _ count: Int) -> Bool {
+    guard let next = FilePiece(descriptor, at: offset, atLeast: count) else { return false }
+    let first = Int(offset - next.offset)
+    base = next.offset
+    start = first
+    end = unsafe next.bytes.count
+    near = start
+    near = first
+    unsafe window = UnsafeMutableRawBufferPointer(mutating: next.bytes)
+    piece = next
+    return true
+  }
+
+  /// The window grows only as bytes really come: a length that lies costs nothing.
+  private mutating func readOn(_ count: Int) -> Bool {
     // Only when there is no room behind: bytes that come one by one must not move all each time.
     let size = unsafe window.count
     if start > 0, start == end || count > size - start || end == size {
@@ -87,7 +143,7 @@
 
   private mutating func read(_ target: UnsafeMutableRawBufferPointer) -> Int {
     switch origin {
-    case .none: return 0
+    case .none, .mapped: return 0
     case .feed(let feed):
       let got = unsafe feed.read(into: target)
       if got == 0 { failure = feed.failure }
@@ -132,6 +188,20 @@
     precondition(at >= 0 && count >= 0 && at + count <= end - start, "bytes that were not read")
     return unsafe UnsafeRawBufferPointer(
       start: UnsafeRawPointer(window.baseAddress! + start + at), count: count)
+  }
+
+  /// How far ahead of what is used next the bytes of a mapped file are fetched from memory: what was
+  /// read instead has just been written.
+  private static let foresight = 8 << 10
+
+  /// Fetches what comes some time after the next `at` bytes.
+  @inline(__always)
+  mutating func foresee(_ at: Int) {
+    let limit = min(start + at + Self.foresight, end)
+    while near < limit {
+      unsafe prefetch_line(UnsafeRawPointer(window.baseAddress! + near))
+      near += 64
+    }
   }
 
   func uint8(_ at: Int) -> UInt8 { unsafe bytes(at, 1)[0] }

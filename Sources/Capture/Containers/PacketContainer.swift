@@ -10,10 +10,15 @@ struct PacketContainer: ~Copyable {
 
   /// - Parameters:
   ///   - path: a file, or `-` for standard input.
+  ///   - isMapped: the file is looked at in memory, if it can be.
   ///   - notice: told what whoever waits should know.
-  init(path: String, notice: CaptureNotice? = nil) throws(CaptureError) {
+  init(
+    path: String, isMapped: Bool = false, notice: CaptureNotice? = nil
+  ) throws(CaptureError) {
+    let descriptor = try FileProbe.open(path)
     try self.init(
-      name: path, ByteSource(.descriptor(try FileProbe.open(path))), notice: notice)
+      name: path, ByteSource(isMapped ? .mapped(descriptor) : .descriptor(descriptor)),
+      notice: notice)
   }
 
   /// A capture that is still being made.
@@ -74,6 +79,9 @@ struct PacketContainer: ~Copyable {
     self.pcapng = pcapng
   }
 
+  /// Has the bytes of packets that are read now, and keeps them for whoever holds it.
+  var lastingBytes: FilePiece? { source.piece }
+
   /// Packets are all there is, and all are of the first interface.
   var hasOneInterface: Bool { pcap != nil }
 
@@ -101,7 +109,7 @@ struct PacketContainer: ~Copyable {
   /// - Returns: how many bytes the wanted ones take, for `pass`.
   @inline(__always)
   mutating func lookAhead(_ isWanted: (RawSpan, Instant) -> Bool) -> Int {
-    pcap == nil ? 0 : pcap!.lookAhead(source, isWanted)
+    pcap == nil ? 0 : pcap!.lookAhead(&source, isWanted)
   }
 
   /// A packet that was shown, by where its record begins: behind the one before it.

@@ -85,10 +85,11 @@ struct PcapContainer {
   /// - Returns: how many bytes the wanted ones take, for `pass`.
   @inline(__always)
   mutating func lookAhead(
-    _ source: borrowing ByteSource, _ isWanted: (RawSpan, Instant) -> Bool
+    _ source: inout ByteSource, _ isWanted: (RawSpan, Instant) -> Bool
   ) -> Int {
     var at = 0
     while headerLength <= source.available - at {
+      source.foresee(at)
       let header = header(source, at: at)
       guard header.length <= limit, header.length <= source.available - at - headerLength else {
         break

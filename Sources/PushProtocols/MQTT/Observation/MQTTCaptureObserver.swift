@@ -88,7 +88,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
       let moment = run[index].moment
       if moment.time > now.time { now = moment }
       unsafe take(
-        run[index].segment, place, run.bytes(index), prepared: run[index].preparation, at: moment)
+        run[index].segment, place, run[index].bytes, prepared: run[index].preparation, at: moment)
     }
     return run.count
   }

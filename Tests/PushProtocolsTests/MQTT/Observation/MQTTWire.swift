@@ -81,18 +81,12 @@ final class MQTTWire {
     _ segment: PlainSegment, of connection: ConnectionID, _ bytes: UnsafeRawBufferPointer,
     at moment: Moment
   ) -> Bool {
-    let nothing: UInt8 = 0
-    return unsafe withUnsafeBytes(of: nothing) { none in
-      let memory = unsafe bytes.baseAddress ?? none.baseAddress!
-      let prepared =
-        unsafe bytes.isEmpty
-        ? 0 : observers.preparation?(bytes.bytes, segment.direction) ?? 0
-      let one = SegmentOfRun(
-        segment, of: connection, start: 0, count: UInt32(bytes.count), preparation: prepared,
-        at: moment)
-      return unsafe withUnsafePointer(to: one) {
-        unsafe observers.take(SegmentRun($0, count: 1, bytes: memory)) == 1
-      }
+    let prepared =
+      unsafe bytes.isEmpty ? 0 : observers.preparation?(bytes.bytes, segment.direction) ?? 0
+    let one = unsafe SegmentOfRun(
+      segment, of: connection, bytes: bytes, preparation: prepared, at: moment)
+    return unsafe withUnsafePointer(to: one) {
+      unsafe observers.take(SegmentRun($0, count: 1)) == 1
     }
   }
 
