@@ -26,7 +26,6 @@ private struct RelayedEvent: BitwiseCopyable {
   private let segments: UnsafeMutablePointer<SegmentOfRun>
   private var count = 0
   private var events: ContiguousArray<RelayedEvent> = []
-  private let coming: UnsafeMutableBufferPointer<ConnectionID>
   private var bytes: UnsafeMutableRawPointer
   private var byteCount = 0
   private var byteLimit = usualByteLimit
@@ -38,14 +37,11 @@ private struct RelayedEvent: BitwiseCopyable {
     unsafe segments = UnsafeMutableRawPointer.allocate(
       byteCount: Self.segmentLimit * MemoryLayout<SegmentOfRun>.stride, alignment: Self.line
     ).bindMemory(to: SegmentOfRun.self, capacity: Self.segmentLimit)
-    unsafe coming = .allocate(capacity: Self.foresight)
-    unsafe coming.initialize(repeating: ConnectionID(0))
     unsafe bytes = .allocate(byteCount: Self.usualByteLimit, alignment: Self.line)
   }
 
   deinit {
     unsafe segments.deallocate()
-    unsafe coming.deallocate()
     unsafe bytes.deallocate()
   }
 
@@ -126,18 +122,11 @@ private struct RelayedEvent: BitwiseCopyable {
 
   private func foresee(_ foreseen: inout Int, _ sink: any ConnectionSink) {
     let start = foreseen
-    foreseen = min(self.count, start + Self.foresight)
-    var count = 0
-    var last = ConnectionID(.max)
+    foreseen = min(count, start + Self.foresight)
     for index in start..<foreseen {
-      let connection = unsafe segments[index].connection
       if let start = unsafe segments[index].bytes.baseAddress { unsafe prefetch_line(start) }
-      if connection == last { continue }
-      unsafe coming[count] = connection
-      count += 1
-      last = connection
     }
-    unsafe sink.foresee(UnsafeBufferPointer(rebasing: coming[..<count]))
+    sink.foresee(unsafe SegmentRun(segments + start, count: foreseen - start))
   }
 
   /// Tells everything, and the batch is empty.

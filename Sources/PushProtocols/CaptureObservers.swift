@@ -158,9 +158,9 @@ public final class CaptureObservers: ConnectionSink {
     }
   }
 
-  public func foresee(_ connections: UnsafeBufferPointer<ConnectionID>) {
-    unsafe connections.forEachRun(of: { claim($0) }) { claim, run in
-      if claim != Self.nobody { unsafe observers[Int(claim)].foresee(run) }
+  public func foresee(_ run: SegmentRun) {
+    run.forEachRun(of: { claim($0) }) { claim, run in
+      if claim != Self.nobody { observers[Int(claim)].foresee(run) }
     }
   }
 

@@ -97,9 +97,9 @@ public final class UnwrappingSink: ConnectionSink {
     return clear.count > 0 ? sink.take(clear) : 0
   }
 
-  public func foresee(_ connections: UnsafeBufferPointer<ConnectionID>) {
-    unsafe connections.forEachRun(of: { stage(Int($0.index)) == Stage.clear }) { isClear, run in
-      if isClear { unsafe sink.foresee(run) }
+  public func foresee(_ run: SegmentRun) {
+    run.forEachRun(of: { stage(Int($0.index)) == Stage.clear }) { isClear, run in
+      if isClear { sink.foresee(run) }
     }
   }
 

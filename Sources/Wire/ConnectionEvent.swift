@@ -242,10 +242,10 @@ public protocol ConnectionSink: AnyObject {
   /// holds them can come back to them. `nil`: no others do.
   func lend(_ memory: (any LastingBytes)?)
 
-  /// Events of these connections come soon, in this order. Nothing is told by this: a sink that
-  /// keeps much of each of many connections can fetch what it keeps from memory, for several
-  /// connections at a time, instead of waiting for each piece when it is needed.
-  func foresee(_ connections: UnsafeBufferPointer<ConnectionID>)
+  /// These segments come soon, or events of their connections, in this order. Nothing is told by
+  /// this: a sink that keeps much of each of many connections can fetch what it keeps from memory,
+  /// for several connections at a time, instead of waiting for each piece when it is needed.
+  func foresee(_ run: SegmentRun)
 }
 
 extension ConnectionSink {
@@ -270,21 +270,5 @@ extension ConnectionSink {
 
   public func lend(_ memory: (any LastingBytes)?) {}
 
-  public func foresee(_ connections: UnsafeBufferPointer<ConnectionID>) {}
-}
-
-extension UnsafeBufferPointer<ConnectionID> {
-  /// Tells neighbours that are of one kind together.
-  @inlinable public func forEachRun<Kind: Equatable>(
-    of kind: (ConnectionID) -> Kind, _ receive: (Kind, UnsafeBufferPointer<ConnectionID>) -> Void
-  ) {
-    var start = 0
-    while start < count {
-      let first = unsafe kind(self[start])
-      var end = start + 1
-      while end < count, unsafe kind(self[end]) == first { end += 1 }
-      unsafe receive(first, UnsafeBufferPointer(rebasing: self[start..<end]))
-      start = end
-    }
-  }
+  public func foresee(_ run: SegmentRun) {}
 }

@@ -82,6 +82,20 @@ public struct SegmentRun {
     @inline(__always) unsafeAddress { unsafe segments + index }
   }
 
+  /// Tells neighbours together whose connections are of one kind.
+  @inlinable public func forEachRun<Kind: Equatable>(
+    of kind: (ConnectionID) -> Kind, _ receive: (Kind, SegmentRun) -> Void
+  ) {
+    var start = 0
+    while start < count {
+      let first = kind(self[start].connection)
+      var end = start + 1
+      while end < count, kind(self[end].connection) == first { end += 1 }
+      receive(first, unsafe SegmentRun(segments + start, count: end - start))
+      start = end
+    }
+  }
+
   /// How many, from the first one on, are of connections of which something holds.
   @inlinable public func prefix(while holds: (ConnectionID) -> Bool) -> SegmentRun {
     var end = 0

@@ -140,9 +140,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
   /// A delivery that had a number but was no object becomes one.
   func unfold(_ delivery: MQTTDelivery) { books.add(delivery) }
 
-  public func foresee(_ connections: UnsafeBufferPointer<ConnectionID>) {
-    unsafe foresight.foresee(connections, in: traffics)
-  }
+  public func foresee(_ run: SegmentRun) { foresight.foresee(run, in: traffics) }
 
   private func begin(
     _ event: ConnectionEvent, _ connection: ConnectionID, _ description: ConnectionDescription,

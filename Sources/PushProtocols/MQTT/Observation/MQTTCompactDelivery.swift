@@ -6,8 +6,9 @@ import Wire
 /// once and known to have reached the client's TCP before it is answered.
 ///
 /// An `MQTTDelivery` is made of it as soon as anything else happens to it.
+///
+/// Two lines of memory of 64 bytes: the first has what is asked for while it is in flight.
 struct MQTTCompactDelivery: BitwiseCopyable {
-  var content: MQTTContent
   /// Stream offset behind its PUBLISH; once it is acknowledged, its ordinal.
   private var endOrOrdinal: UInt64
   /// Its place in the order of the sendings of the connection.
@@ -15,20 +16,23 @@ struct MQTTCompactDelivery: BitwiseCopyable {
   // Moments, by their parts: as they are, each would have a hole.
   private var sentTime: Instant
   private var transportTime = Instant.start
-  private var receivedTime = Instant.start
-  private var completingTime = Instant.start
-  private var acknowledgedTime = Instant.start
   private var sentFrame: UInt32
   private var transportFrame: UInt32 = 0
   private var receivedFrame: UInt32 = 0
   private var completingFrame: UInt32 = 0
   private var acknowledgedFrame: UInt32 = 0
   var id: DeliveryID
-  /// In the observer's table of them.
-  var topic: UInt32
   var session: SessionID
   var packetID: UInt16
   var isExactlyOnce: Bool
+
+  var content: MQTTContent
+  private var receivedTime = Instant.start
+  private var completingTime = Instant.start
+  private var acknowledgedTime = Instant.start
+  /// In the observer's table of them.
+  var topic: UInt32
+  private var unused = InlineArray<5, UInt32>(repeating: 0)
 
   init(
     content: MQTTContent, end: UInt64, sent: Moment, id: DeliveryID, topic: UInt32,

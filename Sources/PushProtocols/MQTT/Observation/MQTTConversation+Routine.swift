@@ -45,18 +45,18 @@ extension MQTTConversation {
       objectsInFlight: subscriber.inFlight, subscriber.folded,
       answered: earlyAnswers.lazy.filter { $0.direction == .toServer }.map(\.packet.packetID))
     swap(&traffic.flight, &subscriber.folded.latest)
-    traffic.ended = record.ended
+    traffic.ended = Moment(time: record.ended.time, frame: record.ended.frame)
     traffic.lastServerSign = lastServerSign
     traffic.lastServerBytes = lastServerBytes
     traffic.lastServerPacket = lastServerPacket
     traffic.lastHeard = lastHeard
-    traffic.idleSince = idleSince
+    traffic.idleSince = idleSince ?? MQTTCompactDelivery.none
     traffic.tolerated = silence.limit ?? .forever
     transport.handOver(to: &traffic)
     traffic.sends = sends
     traffic.lastPubackOrder = lastPubackOrder
     traffic.lastPubrecOrder = lastPubrecOrder
-    traffic.inFlightHere = inFlightHere
+    traffic.inFlightHere = UInt32(inFlightHere)
     traffic.receiveMaximum = clientReceiveMaximum
     traffic.session = record.id
     swap(&traffic.memory, &subscriber.lastAcknowledged.usual)
@@ -73,21 +73,21 @@ extension MQTTConversation {
   private func catchUp(with traffic: inout MQTTTraffic) {
     guard let subscriber else { return }
     traffic.isRoutine = false
-    record.ended = traffic.ended
+    record.ended = RecordedMoment(traffic.ended)
     lastServerSign = traffic.lastServerSign
     lastServerBytes = traffic.lastServerBytes
     lastServerPacket = traffic.lastServerPacket
     silence.catchUp(heard: traffic.lastHeard)
     note(pings: &traffic)
-    idleSince = traffic.idleSince
+    idleSince = traffic.idleSince.frame == 0 ? nil : traffic.idleSince
     transport.catchUp(with: traffic)
     sends = traffic.sends
     lastPubackOrder = traffic.lastPubackOrder
     lastPubrecOrder = traffic.lastPubrecOrder
-    inFlightHere = traffic.inFlightHere
+    inFlightHere = Int(traffic.inFlightHere)
     framers.toServer.pass(Int(traffic.passed.toServer))
     framers.toClient.pass(Int(traffic.passed.toClient))
-    count(traffic.counts)
+    count(traffic)
     record.sent += traffic.sent
     record.acknowledged += traffic.acknowledged
     record.sentAtMostOnce += traffic.sentAtMostOnce
@@ -105,9 +105,12 @@ extension MQTTConversation {
     traffic.pingCount = 0
   }
 
-  private func count(_ counts: MQTTTraffic.Counts) {
-    packetCounts.toClient[Int(MQTTPacketType.publish.rawValue)] += counts.publish
-    packetCounts.toServer[Int(MQTTPacketType.puback.rawValue)] += counts.puback
+  private func count(_ traffic: borrowing MQTTTraffic) {
+    let counts = traffic.counts
+    packetCounts.toClient[Int(MQTTPacketType.publish.rawValue)] +=
+      traffic.sent + traffic.sentAtMostOnce
+    packetCounts.toServer[Int(MQTTPacketType.puback.rawValue)] +=
+      traffic.acknowledged - counts.pubcomp
     packetCounts.toServer[Int(MQTTPacketType.pubrec.rawValue)] += counts.pubrec
     packetCounts.toClient[Int(MQTTPacketType.pubrel.rawValue)] += counts.pubrel
     packetCounts.toServer[Int(MQTTPacketType.pubcomp.rawValue)] += counts.pubcomp

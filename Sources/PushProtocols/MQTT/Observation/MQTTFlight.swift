@@ -71,11 +71,17 @@ import Wire
     return unsafe all.sorted { $0.order < $1.order }
   }
 
-  /// Where the youngest one and its identifier lie, to fetch them from memory beforehand.
-  var youngest: (row: UnsafeRawPointer, identifier: UnsafeRawPointer)? {
-    guard let rows = unsafe rows else { return nil }
-    let place = max(0, count - 1)
-    return unsafe (UnsafeRawPointer(rows + place), UnsafeRawPointer(identifiers + place))
+  /// Where one and its identifier lie, to fetch them from memory beforehand.
+  typealias Place = (row: UnsafeRawPointer, identifier: UnsafeRawPointer)
+
+  var youngest: Place? { unsafe size == 0 ? nil : at(count - 1) }
+
+  /// Where the next one will lie; `nil` when there is no room yet.
+  var next: Place? { unsafe size == capacity ? nil : at(count) }
+
+  @inline(__always)
+  private func at(_ place: Int) -> Place {
+    unsafe (UnsafeRawPointer(rows! + place), UnsafeRawPointer(identifiers + place))
   }
 
   /// Those that are not in use are 0, which is no identifier.

@@ -12,6 +12,8 @@ import Wire
   /// and on.
   private var connections = InlineArray<64, ConnectionID>(repeating: ConnectionID(0))
   private var places = InlineArray<64, MQTTTrafficPlace?>(repeating: nil)
+  /// Of their segments.
+  private var directions = InlineArray<64, Direction>(repeating: .toServer)
   /// Behind the last one.
   private var end = 0
   /// The first one that may still come.
@@ -22,17 +24,16 @@ import Wire
   private static let mask = 63
 
   /// Fetches the traffic of what comes. What that leads to is fetched when it has arrived.
-  mutating func foresee(
-    _ coming: UnsafeBufferPointer<ConnectionID>, in traffics: ConnectionTable<MQTTTrafficPlace>
-  ) {
-    for index in 0..<coming.count { unsafe traffics.foresee(coming[index]) }
-    for index in 0..<coming.count {
-      let connection = unsafe coming[index]
+  mutating func foresee(_ run: SegmentRun, in traffics: ConnectionTable<MQTTTrafficPlace>) {
+    for index in 0..<run.count { traffics.foresee(run[index].connection) }
+    for index in 0..<run.count {
+      let connection = run[index].connection
       guard let place = traffics[connection] else { continue }
       connections[end & Self.mask] = connection
       places[end & Self.mask] = place
+      directions[end & Self.mask] = run[index].segment.direction
       end += 1
-      unsafe Memory.fetch(place.pointer, bytes: MemoryLayout<MQTTTraffic>.size)
+      place.foresee(run[index].segment.direction)
     }
     next = max(next, end - connections.count)
     followed = max(followed, next)
@@ -44,7 +45,9 @@ import Wire
   mutating func follow(_ count: Int) {
     let limit = min(end, next + count)
     if followed >= limit { return }
-    for index in followed..<limit { places[index & Self.mask]?.foreseeFollowing() }
+    for index in followed..<limit {
+      places[index & Self.mask]?.foreseeFollowing(directions[index & Self.mask])
+    }
     for index in followed..<limit { places[index & Self.mask]?.foreseeObjects() }
     followed = limit
   }
@@ -55,7 +58,7 @@ import Wire
     var index = next
     while index < end {
       if connections[index & Self.mask] == connection {
-        next = index
+        next = index + 1
         return places[index & Self.mask]
       }
       index += 1
@@ -72,19 +75,38 @@ import Wire
 }
 
 extension MQTTTrafficPlace {
+  private static let shared = MemoryLayout<MQTTTraffic>.offset(of: \.unusual)!
+  private static let ofServer = MemoryLayout<MQTTTraffic>.offset(of: \.memory)!
+  private static let line = 64
+
+  /// What a segment asks for.
+  @inline(__always)
+  fileprivate func foresee(_ direction: Direction) {
+    unsafe Memory.fetch(pointer, bytes: Self.shared)
+    let own = direction == .toClient ? Self.shared : Self.ofServer
+    unsafe prefetch_line(UnsafeRawPointer(pointer) + own)
+  }
+
   /// What the traffic leads to, when that is there: deliveries, or the conversation.
   @inline(__always)
-  fileprivate func foreseeFollowing() {
+  fileprivate func foreseeFollowing(_ direction: Direction) {
     if !traffic.isRoutine {
       unsafe traffic.conversation.foresee()
       return
     }
     let record = MemoryLayout<MQTTCompactDelivery>.size
-    if let youngest = unsafe traffic.flight.youngest {
-      unsafe Memory.fetch(youngest.row, bytes: 2 * record)
-      unsafe prefetch_line(youngest.identifier)
+    switch direction {
+    case .toClient:
+      guard let next = unsafe traffic.flight.next else { return }
+      unsafe Memory.fetch(next.row, bytes: record)
+      unsafe prefetch_line(next.identifier)
+    case .toServer:
+      if let youngest = unsafe traffic.flight.youngest {
+        unsafe Memory.fetch(youngest.row, bytes: record)
+        unsafe prefetch_line(youngest.identifier)
+      }
+      if let memory = unsafe traffic.memory.place { unsafe Memory.fetch(memory, bytes: record) }
     }
-    if let memory = unsafe traffic.memory.place { unsafe Memory.fetch(memory, bytes: record) }
   }
 
   /// What the conversation leads to.

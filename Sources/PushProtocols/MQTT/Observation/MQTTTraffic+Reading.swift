@@ -15,7 +15,7 @@ extension MQTTTraffic {
     _ segment: PlainSegment, _ bytes: UnsafeRawBufferPointer, prepared: UInt64,
     at moment: Moment, _ observer: MQTTCaptureObserver
   ) -> Int {
-    if ended.time < moment.time { ended = RecordedMoment(moment) }
+    if ended.time < moment.time { ended = moment }
     switch segment.direction {
     case .toClient:
       if moment.time >= lastServerSign.time { lastServerSign = moment }
@@ -41,7 +41,7 @@ extension MQTTTraffic {
 
   /// A segment that says no more than that its sender was there.
   mutating func takeSign(of direction: Direction, at moment: Moment) {
-    if ended.time < moment.time { ended = RecordedMoment(moment) }
+    if ended.time < moment.time { ended = moment }
     if direction == .toClient, moment.time >= lastServerSign.time { lastServerSign = moment }
   }
 
@@ -291,8 +291,8 @@ extension MQTTTraffic {
 
   private mutating func note(_ direction: Direction, _ first: UInt8, _ length: Int) {
     switch first >> 4 {
-    case 3: counts.publish += 1
-    case 4: counts.puback += 1
+    // By what they do.
+    case 3, 4: break
     case 5: counts.pubrec += 1
     case 6: counts.pubrel += 1
     case 7: counts.pubcomp += 1

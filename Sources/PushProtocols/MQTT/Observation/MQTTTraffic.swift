@@ -31,10 +31,8 @@ import Wire
     var wasComplete: Bool { orderAndCompletion & 1 != 0 }
   }
 
-  /// How often packets of the kinds came that are taken here.
+  /// How often packets came of those kinds that are taken here and not counted otherwise.
   struct Counts: BitwiseCopyable {
-    var publish: UInt32 = 0
-    var puback: UInt32 = 0
     var pubrec: UInt32 = 0
     var pubrel: UInt32 = 0
     var pubcomp: UInt32 = 0
@@ -42,7 +40,9 @@ import Wire
     var pingresp: UInt32 = 0
   }
 
-  unowned(unsafe) let conversation: MQTTConversation
+  // In lines of 64 bytes, which is what a processor fetches: the first three for everybody. A
+  // moment leaves room for four bytes behind it.
+
   var isRoutine = false
   var isVersion5 = false
   /// Objects that a segment may concern: deliveries from before it became routine.
@@ -56,48 +56,59 @@ import Wire
   var unconfirmedCount: UInt8 = 0
   /// Of those in flight, how many are not known to have reached the client's TCP.
   var awaiting: UInt16 = 0
-
-  // The same as of the conversation, its record, its transport and its silence.
-  var ended = RecordedMoment(time: .start, frame: 0)
-  var lastServerSign = MQTTCompactDelivery.none
-  var lastServerBytes = MQTTCompactDelivery.none
-  var lastServerPacket = MQTTCompactDelivery.none
-  var lastHeard = MQTTCompactDelivery.none
-  /// PINGREQs without an answer.
-  var pings = InlineArray<2, Moment>(repeating: MQTTCompactDelivery.none)
-  var idleSince: Moment?
+  var session = SessionID(0)
   /// `forever` when nothing bounds the client's silence.
   var tolerated = Nanoseconds.forever
-  var sentUpTo = BothWays<UInt64>(0)
-  var acknowledgedUpTo = BothWays<UInt64>(0)
-  var sends: UInt64 = 0
-  var lastPubackOrder: UInt64 = 0
-  var lastPubrecOrder: UInt64 = 0
-  var inFlightHere = 0
-  var receiveMaximum = UInt32.max
-
-  // What has been added since.
-  /// Bytes of whole packets, which the framers have not seen.
-  var passed = BothWays<UInt64>(0)
-  var sent: UInt32 = 0
-  var acknowledged: UInt32 = 0
-  var sentAtMostOnce: UInt32 = 0
-  /// Deliveries that ended as they should, and the first of them.
-  var plain: UInt32 = 0
-  var firstPlain = DeliveryID(.max)
-
-  var session = SessionID(0)
+  // The same as of the conversation, its record, its transport and its silence.
+  var lastHeard = MQTTCompactDelivery.none
   /// The topic of the last PUBLISH.
   var topic: UInt32 = .max
-  var topicBytes = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
-  var flight = MQTTFlight()
-  /// The packet identifiers of objects in flight, and of answers that came before their PUBLISH.
-  var unusual = MQTTIdentifiers()
-  var memory = MQTTCompactMemory()
+  var ended = Moment(time: .start, frame: 0)
+  var inFlightHere: UInt32 = 0
   /// Acknowledgements of the subscriber so far.
   var acknowledgements: UInt64 = 0
+
+  var lastServerSign = MQTTCompactDelivery.none
+  // Added since it became routine.
+  var sent: UInt32 = 0
+  var lastServerBytes = MQTTCompactDelivery.none
+  var acknowledged: UInt32 = 0
+  var lastServerPacket = MQTTCompactDelivery.none
+  /// Deliveries that ended as they should.
+  var plain: UInt32 = 0
+  var flight = MQTTFlight()
+
+  var sentUpTo = BothWays<UInt64>(0)
+  var acknowledgedUpTo = BothWays<UInt64>(0)
+  /// Bytes of whole packets, which the framers have not seen.
+  var passed = BothWays<UInt64>(0)
+  var topicBytes = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+
+  // One line for the server's segments.
+
+  /// The packet identifiers of objects in flight, and of answers that came before their PUBLISH.
+  var unusual = MQTTIdentifiers()
+  var receiveMaximum = UInt32.max
+  var sentAtMostOnce: UInt32 = 0
+  var sends: UInt64 = 0
+
+  // One for the client's.
+
+  var memory = MQTTCompactMemory()
+  /// Of the `plain` ones.
+  var firstPlain = DeliveryID(.max)
+  var lastPubackOrder: UInt64 = 0
+  /// `none` while something is in flight.
+  var idleSince = MQTTCompactDelivery.none
   var unconfirmed = InlineArray<4, Unconfirmed>(repeating: Unconfirmed())
+
+  // And what few ask for.
+
+  var lastPubrecOrder: UInt64 = 0
+  /// PINGREQs without an answer.
+  var pings = InlineArray<2, Moment>(repeating: MQTTCompactDelivery.none)
   var counts = Counts()
+  unowned(unsafe) let conversation: MQTTConversation
 
   fileprivate init(_ conversation: MQTTConversation) {
     unsafe self.conversation = conversation
