@@ -120,10 +120,10 @@ private func relay(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPoint
 ///
 /// The writer has the batch at `filled`, the reader that at `told`; all between are full. To fall
 /// asleep and to be woken costs as much as many packets, so whoever has to wait waits until there
-/// is half a ring to do.
+/// is much to do. The ring is as long as it is because neither thread is evenly fast.
 @safe private final class RelayRing {
-  static let size = 16
-  private static let worthWaking = size / 2
+  static let size = 64
+  private static let worthWaking = 16
 
   let sink: any ConnectionSink
   private let batches: [RelayBatch] = (0..<size).map { _ in RelayBatch() }
@@ -163,7 +163,9 @@ private func relay(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPoint
     }
     if filled - told >= Self.size {
       isWriterAsleep = true
-      while filled - told > Self.worthWaking { unsafe pthread_cond_wait(change, lock) }
+      while filled - told > Self.size - Self.worthWaking {
+        unsafe pthread_cond_wait(change, lock)
+      }
       isWriterAsleep = false
     }
     unsafe pthread_mutex_unlock(lock)
@@ -188,7 +190,7 @@ private func relay(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPoint
   func release() {
     unsafe pthread_mutex_lock(lock)
     told += 1
-    if isWriterAsleep, filled - told <= (isUrgent ? 0 : Self.worthWaking) {
+    if isWriterAsleep, filled - told <= (isUrgent ? 0 : Self.size - Self.worthWaking) {
       unsafe pthread_cond_broadcast(change)
     }
     unsafe pthread_mutex_unlock(lock)

@@ -27,13 +27,15 @@ struct ConnectionTable<Value> {
 
   subscript(connection: ConnectionID) -> Value? {
     get {
-      let mask = entries.count - 1
-      var at = home(connection)
-      while entries[at].value != nil {
-        if entries[at].connection == connection { return entries[at].value }
-        at = (at + 1) & mask
+      unsafe entries.withUnsafeBufferPointer { entries in
+        let mask = entries.count &- 1
+        var at = home(connection)
+        while let value = unsafe entries[at].value {
+          if unsafe entries[at].connection == connection { return value }
+          at = (at &+ 1) & mask
+        }
+        return nil
       }
-      return nil
     }
     set {
       latest = nil

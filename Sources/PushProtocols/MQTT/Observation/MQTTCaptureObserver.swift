@@ -118,6 +118,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     return true
   }
 
+  @inline(__always)
   private func take(
     _ segment: PlainSegment, _ place: MQTTTrafficPlace, _ bytes: UnsafeRawBufferPointer,
     prepared: UInt64 = 0, at moment: Moment

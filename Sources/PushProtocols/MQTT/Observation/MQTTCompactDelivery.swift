@@ -160,10 +160,16 @@ extension MQTTDelivery {
   @inline(__always)
   func wantsToGrow(limit: Int) -> Bool { count == capacity && capacity < limit }
 
-  /// After it was made to grow, if it wanted to.
+  /// Remembers what was acknowledged just now, after it was made to grow, if it wanted to.
+  ///
+  /// - Parameter ordinal: its place in the order of the subscriber's acknowledgements.
   @inline(__always)
-  mutating func add(_ record: MQTTCompactDelivery) {
-    unsafe records![Int(next & (capacity - 1))] = record
+  mutating func add(
+    _ record: borrowing MQTTCompactDelivery, acknowledgedAt moment: Moment, ordinal: UInt64
+  ) {
+    let place = unsafe records! + Int(next & (capacity - 1))
+    unsafe place.initialize(to: copy record)
+    unsafe place.pointee.acknowledge(at: moment, ordinal: ordinal)
     next &+= 1
     if count < capacity { count += 1 }
   }

@@ -8,18 +8,23 @@ import Wire
 /// kept of it has left the near caches since the last one. A processor that is told early fetches
 /// all of it together while it works on something else.
 @safe struct MQTTForesight {
+  /// A segment that comes.
+  private struct Coming {
+    var connection = ConnectionID(0)
+    var direction = Direction.toServer
+    var place: MQTTTrafficPlace?
+  }
+
   /// What comes next, in its order, as far as it is known: a ring, and the places in it counted on
   /// and on.
-  private var connections = InlineArray<64, ConnectionID>(repeating: ConnectionID(0))
-  private var places = InlineArray<64, MQTTTrafficPlace?>(repeating: nil)
-  /// Of their segments.
-  private var directions = InlineArray<64, Direction>(repeating: .toServer)
+  private var coming = InlineArray<64, Coming>(repeating: Coming())
   /// Behind the last one.
   private var end = 0
   /// The first one that may still come.
   private var next = 0
   /// The first one of which nothing but its traffic has been fetched.
   private var followed = 0
+  private let lines = MQTTTrafficLines()
 
   private static let mask = 63
 
@@ -29,13 +34,12 @@ import Wire
     for index in 0..<run.count {
       let connection = run[index].connection
       guard let place = traffics[connection] else { continue }
-      connections[end & Self.mask] = connection
-      places[end & Self.mask] = place
-      directions[end & Self.mask] = run[index].segment.direction
-      end += 1
-      place.foresee(run[index].segment.direction)
+      let direction = run[index].segment.direction
+      coming[end & Self.mask] = Coming(connection: connection, direction: direction, place: place)
+      end &+= 1
+      place.foresee(direction, lines)
     }
-    next = max(next, end - connections.count)
+    next = max(next, end &- coming.count)
     followed = max(followed, next)
   }
 
@@ -43,12 +47,16 @@ import Wire
   ///
   /// - Parameter count: how many from the next one on.
   mutating func follow(_ count: Int) {
-    let limit = min(end, next + count)
+    let limit = min(end, next &+ count)
     if followed >= limit { return }
+    var unusual = 0
     for index in followed..<limit {
-      places[index & Self.mask]?.foreseeFollowing(directions[index & Self.mask])
+      guard let place = coming[index & Self.mask].place else { continue }
+      if !place.foreseeFollowing(coming[index & Self.mask].direction) { unusual &+= 1 }
     }
-    for index in followed..<limit { places[index & Self.mask]?.foreseeObjects() }
+    if unusual > 0 {
+      for index in followed..<limit { coming[index & Self.mask].place?.foreseeObjects() }
+    }
     followed = limit
   }
 
@@ -57,47 +65,54 @@ import Wire
   mutating func place(of connection: ConnectionID) -> MQTTTrafficPlace? {
     var index = next
     while index < end {
-      if connections[index & Self.mask] == connection {
-        next = index + 1
-        return places[index & Self.mask]
+      if coming[index & Self.mask].connection == connection {
+        next = index &+ 1
+        return coming[index & Self.mask].place
       }
-      index += 1
+      index &+= 1
     }
     return nil
   }
 
   /// The connection's traffic is no more.
   mutating func forget(_ connection: ConnectionID) {
-    for index in next..<end where connections[index & Self.mask] == connection {
-      places[index & Self.mask] = nil
+    for index in next..<end where coming[index & Self.mask].connection == connection {
+      coming[index & Self.mask].place = nil
     }
   }
 }
 
-extension MQTTTrafficPlace {
-  private static let shared = MemoryLayout<MQTTTraffic>.offset(of: \.unusual)!
-  private static let ofServer = MemoryLayout<MQTTTraffic>.offset(of: \.memory)!
-  private static let line = 64
+/// Where in its memory a conversation's traffic has what segments ask for, in bytes.
+private struct MQTTTrafficLines {
+  /// All of them: up to there.
+  let shared = MemoryLayout<MQTTTraffic>.offset(of: \.unusual)!
+  /// Besides, those of the server.
+  var ofServer: Int { shared }
+  let ofClient = MemoryLayout<MQTTTraffic>.offset(of: \.memory)!
+}
 
+extension MQTTTrafficPlace {
   /// What a segment asks for.
   @inline(__always)
-  fileprivate func foresee(_ direction: Direction) {
-    unsafe Memory.fetch(pointer, bytes: Self.shared)
-    let own = direction == .toClient ? Self.shared : Self.ofServer
+  fileprivate func foresee(_ direction: Direction, _ lines: MQTTTrafficLines) {
+    unsafe Memory.fetch(pointer, bytes: lines.shared)
+    let own = direction == .toClient ? lines.ofServer : lines.ofClient
     unsafe prefetch_line(UnsafeRawPointer(pointer) + own)
   }
 
   /// What the traffic leads to, when that is there: deliveries, or the conversation.
+  ///
+  /// - Returns: whether that is all of it.
   @inline(__always)
-  fileprivate func foreseeFollowing(_ direction: Direction) {
+  fileprivate func foreseeFollowing(_ direction: Direction) -> Bool {
     if !traffic.isRoutine {
       unsafe traffic.conversation.foresee()
-      return
+      return false
     }
     let record = MemoryLayout<MQTTCompactDelivery>.size
     switch direction {
     case .toClient:
-      guard let next = unsafe traffic.flight.next else { return }
+      guard let next = unsafe traffic.flight.next else { return true }
       unsafe Memory.fetch(next.row, bytes: record)
       unsafe prefetch_line(next.identifier)
     case .toServer:
@@ -107,6 +122,7 @@ extension MQTTTrafficPlace {
       }
       if let memory = unsafe traffic.memory.place { unsafe Memory.fetch(memory, bytes: record) }
     }
+    return true
   }
 
   /// What the conversation leads to.

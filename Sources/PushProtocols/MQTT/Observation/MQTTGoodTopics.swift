@@ -73,22 +73,25 @@ import Wire
 }
 
 enum MQTTBytes {
-  /// Eight at a time.
+  /// Eight at a time, the last eight once more.
   @inline(__always)
   static func areSame(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
-    guard a.count == b.count else { return false }
+    let count = a.count
+    guard count == b.count else { return false }
+    guard count >= 8 else {
+      for at in 0..<count where unsafe a[at] != b[at] { return false }
+      return true
+    }
+    guard let a = a.baseAddress, let b = b.baseAddress else { return false }
     var at = 0
-    while at + 8 <= a.count {
-      if unsafe a.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-        != b.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+    while at < count {
+      let place = min(at, count &- 8)
+      if unsafe a.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+        != b.loadUnaligned(fromByteOffset: place, as: UInt64.self)
       {
         return false
       }
-      at += 8
-    }
-    while at < a.count {
-      if unsafe a[at] != b[at] { return false }
-      at += 1
+      at &+= 8
     }
     return true
   }

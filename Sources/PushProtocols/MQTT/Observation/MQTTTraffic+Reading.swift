@@ -16,26 +16,31 @@ extension MQTTTraffic {
     at moment: Moment, _ observer: MQTTCaptureObserver
   ) -> Int {
     if ended.time < moment.time { ended = moment }
+    let stop = segment.offset &+ UInt64(truncatingIfNeeded: bytes.count)
     switch segment.direction {
     case .toClient:
       if moment.time >= lastServerSign.time { lastServerSign = moment }
       if segment.acknowledges { confirmToServer(upTo: segment.acknowledged, at: moment) }
       if bytes.count == 0 { return 0 }
       lastServerBytes = moment
-      sentUpTo.toClient = max(sentUpTo.toClient, segment.offset + UInt64(bytes.count))
-      let stop = segment.offset + UInt64(bytes.count)
-      return unsafe takePackets(bytes, from: segment.offset) { traffic, first, body, end in
-        // Only a packet that is all of its segment was prepared.
-        unsafe traffic.takeFromServer(
-          first, body, end: end, prepared: end == stop ? prepared : 0, at: moment, observer)
-      }
+      sentUpTo.toClient = max(sentUpTo.toClient, stop)
+      if isSilent(at: moment) { return 0 }
+      let taken = unsafe takeFromServer(
+        bytes, from: segment.offset, prepared: prepared, at: moment, observer)
+      if taken == 0 { return 0 }
+      lastServerPacket = moment
+      passed.toClient &+= UInt64(truncatingIfNeeded: taken)
+      return taken
     case .toServer:
       if segment.acknowledges { confirmToClient(upTo: segment.acknowledged, at: moment) }
       if bytes.count == 0 { return 0 }
-      sentUpTo.toServer = max(sentUpTo.toServer, segment.offset + UInt64(bytes.count))
-      return unsafe takePackets(bytes, from: segment.offset) { traffic, first, body, end in
-        unsafe traffic.takeFromClient(first, body, end: end, at: moment, observer)
-      }
+      sentUpTo.toServer = max(sentUpTo.toServer, stop)
+      if isSilent(at: moment) { return 0 }
+      let taken = unsafe takeFromClient(bytes, from: segment.offset, at: moment, observer)
+      if taken == 0 { return 0 }
+      lastHeard = moment
+      passed.toServer &+= UInt64(truncatingIfNeeded: taken)
+      return taken
     }
   }
 
@@ -45,48 +50,43 @@ extension MQTTTraffic {
     if direction == .toClient, moment.time >= lastServerSign.time { lastServerSign = moment }
   }
 
-  /// Cuts whole packets out of a segment for as long as they are taken.
+  /// The bytes of the fixed header of the packet that begins there, and of all of it; no bytes when
+  /// it is not whole, or no usual packet.
   @inline(__always)
-  private mutating func takePackets(
-    _ bytes: UnsafeRawBufferPointer, from offset: UInt64,
-    _ take: (inout MQTTTraffic, UInt8, UnsafeRawBufferPointer, UInt64) -> Bool
-  ) -> Int {
-    var at = 0
-    while at + 2 <= bytes.count {
-      let first = unsafe bytes[at]
-      var length = Int(unsafe bytes[at + 1])
-      var header = 2
-      if length >= 0x80 {
-        // Two more bytes of length at most: 2 MB. None of them may be a zero that is not needed.
-        guard at + 3 <= bytes.count else { return at }
-        let second = Int(unsafe bytes[at + 2])
-        if second == 0 { return at }
-        length = length & 0x7F | (second & 0x7F) << 7
-        header = 3
-        if second >= 0x80 {
-          guard at + 4 <= bytes.count, case let third = Int(unsafe bytes[at + 3]), third != 0,
-            third < 0x80
-          else { return at }
-          length |= third << 14
-          header = 4
-        }
+  private static func measure(
+    _ bytes: UnsafeRawBufferPointer, _ at: Int
+  ) -> (header: Int, length: Int) {
+    let left = bytes.count &- at
+    if left < 2 { return (0, 0) }
+    var length = Int(unsafe bytes[at &+ 1])
+    var header = 2
+    if length >= 0x80 {
+      // Two more bytes of length at most: 2 MB. None of them may be a zero that is not needed.
+      guard left >= 3, case let second = Int(unsafe bytes[at &+ 2]), second != 0 else {
+        return (0, 0)
       }
-      let end = at + header + length
-      guard end <= bytes.count else { return at }
-      let body = unsafe UnsafeRawBufferPointer(rebasing: bytes[(at + header)..<end])
-      guard unsafe take(&self, first, body, offset + UInt64(end)) else { return at }
-      at = end
+      length = length & 0x7F | (second & 0x7F) << 7
+      header = 3
+      if second >= 0x80 {
+        guard left >= 4, case let third = Int(unsafe bytes[at &+ 3]), third != 0, third < 0x80
+        else { return (0, 0) }
+        length |= third << 14
+        header = 4
+      }
     }
-    return at
+    length &+= header
+    return length <= left ? (header, length) : (0, 0)
   }
 
   // MARK: What TCP acknowledges
 
+  @inline(__always)
   private mutating func confirmToServer(upTo: UInt64, at moment: Moment) {
     acknowledgedUpTo.toServer = max(acknowledgedUpTo.toServer, upTo)
     if hasUnconfirmedObjects {
       hasUnconfirmedObjects = unsafe conversation.confirmObjects(.toServer, upTo: upTo, at: moment)
     }
+    if unconfirmedCount == 0 { return }
     var kept = 0
     for place in 0..<Int(unconfirmedCount) where unconfirmed[place].end > upTo {
       if kept < place { unconfirmed[kept] = unconfirmed[place] }
@@ -95,6 +95,7 @@ extension MQTTTraffic {
     unconfirmedCount = UInt8(kept)
   }
 
+  @inline(__always)
   private mutating func confirmToClient(upTo: UInt64, at moment: Moment) {
     acknowledgedUpTo.toClient = max(acknowledgedUpTo.toClient, upTo)
     if hasAwaitingObjects {
@@ -116,38 +117,49 @@ extension MQTTTraffic {
   // MARK: The server's packets
 
   /// After too long a silence of the client everything is worth a closer look.
+  @inline(__always)
   private func isSilent(at moment: Moment) -> Bool { moment.time - lastHeard.time > tolerated }
 
   @inline(__always)
   private mutating func takeFromServer(
-    _ first: UInt8, _ body: UnsafeRawBufferPointer, end: UInt64, prepared: UInt64,
-    at moment: Moment, _ observer: MQTTCaptureObserver
-  ) -> Bool {
-    if isSilent(at: moment) { return false }
-    switch first {
-    case 0x32, 0x34:
-      guard
-        unsafe takeDelivery(first, body, end: end, prepared: prepared, at: moment, observer)
-      else { return false }
-    case 0x30, 0x31:
-      // With QoS 0. The session owes nothing, so it can't be something owed with more.
-      guard case let start = unsafe takeTopic(body, observer), start > 0,
-        unsafe isWithoutProperties(body, at: start)
-      else { return false }
-      sentAtMostOnce += 1
-    case 0x62:
-      guard body.count == 2, case let at = flight.place(of: unsafe Self.number(body, 0)), at >= 0,
-        flight[at].isReceived, flight[at].completing.frame == 0
-      else { return false }
-      flight[at].completing = moment
-    case 0xD0:
-      guard body.count == 0 else { return false }
-      answerPing()
-    case _: return false
+    _ bytes: UnsafeRawBufferPointer, from offset: UInt64, prepared: UInt64, at moment: Moment,
+    _ observer: MQTTCaptureObserver
+  ) -> Int {
+    var at = 0
+    while true {
+      let (header, length) = unsafe Self.measure(bytes, at)
+      if length == 0 { return at }
+      let first = unsafe bytes[at]
+      let body = unsafe UnsafeRawBufferPointer(
+        start: bytes.baseAddress! + (at &+ header), count: length &- header)
+      switch first {
+      case 0x32, 0x34:
+        // Only a packet that is all of its segment was prepared.
+        guard
+          unsafe takeDelivery(
+            first, body, end: offset &+ UInt64(truncatingIfNeeded: at &+ length),
+            prepared: length == bytes.count ? prepared : 0, at: moment, observer)
+        else { return at }
+      case 0x30, 0x31:
+        // With QoS 0. The session owes nothing, so it can't be something owed with more.
+        guard case let start = unsafe takeTopic(body, observer), start > 0,
+          unsafe isWithoutProperties(body, at: start)
+        else { return at }
+        sentAtMostOnce &+= 1
+      case 0x62:
+        guard body.count == 2, case let place = flight.place(of: unsafe Self.number(body, 0)),
+          place >= 0, flight[place].isReceived, flight[place].completing.frame == 0
+        else { return at }
+        flight[place].completing = moment
+        counts.pubrel &+= 1
+      case 0xD0:
+        guard body.count == 0 else { return at }
+        answerPing()
+        counts.pingresp &+= 1
+      case _: return at
+      }
+      at &+= length
     }
-    lastServerPacket = moment
-    note(.toClient, first, body.count)
-    return true
   }
 
   @inline(__always)
@@ -162,10 +174,10 @@ extension MQTTTraffic {
       flight.hasRoom, inFlightHere < receiveMaximum, !isUnusual(id)
     else { return false }
     let payload = start + (isVersion5 ? 3 : 2)
-    sends += 1
-    inFlightHere += 1
-    sent += 1
-    awaiting += 1
+    sends &+= 1
+    inFlightHere &+= 1
+    sent &+= 1
+    awaiting &+= 1
     if flight.isFull { unsafe flight.grow(in: conversation.near) }
     flight.append(
       MQTTCompactDelivery(
@@ -196,10 +208,12 @@ extension MQTTTraffic {
   }
 
   /// The properties of a PUBLISH of 5.0, which begin there, are none.
+  @inline(__always)
   private func isWithoutProperties(_ body: UnsafeRawBufferPointer, at start: Int) -> Bool {
     unsafe !isVersion5 || start < body.count && body[start] == 0
   }
 
+  @inline(__always)
   private static func number(_ body: UnsafeRawBufferPointer, _ at: Int) -> UInt16 {
     unsafe UInt16(bigEndian: body.loadUnaligned(fromByteOffset: at, as: UInt16.self))
   }
@@ -208,22 +222,29 @@ extension MQTTTraffic {
 
   @inline(__always)
   private mutating func takeFromClient(
-    _ first: UInt8, _ body: UnsafeRawBufferPointer, end: UInt64, at moment: Moment,
+    _ bytes: UnsafeRawBufferPointer, from offset: UInt64, at moment: Moment,
     _ observer: MQTTCaptureObserver
-  ) -> Bool {
-    if isSilent(at: moment) { return false }
-    if first == 0xC0 {
-      guard body.count == 0 else { return false }
-      takePing(at: moment)
-    } else {
-      guard body.count == 2, case let at = flight.place(of: unsafe Self.number(body, 0)), at >= 0,
-        flight[at].isTransportAcknowledged, unconfirmedCount < Self.unconfirmedLimit
-      else { return false }
-      guard takeAnswer(first, at, end: end, at: moment, observer) else { return false }
+  ) -> Int {
+    var at = 0
+    while true {
+      let (header, length) = unsafe Self.measure(bytes, at)
+      if length == 0 { return at }
+      let first = unsafe bytes[at]
+      if first == 0xC0 {
+        guard length == header else { return at }
+        takePing(at: moment)
+        counts.pingreq &+= 1
+      } else {
+        guard length == header &+ 2,
+          case let place = flight.place(of: unsafe Self.number(bytes, at &+ header)), place >= 0,
+          flight[place].isTransportAcknowledged, unconfirmedCount < Self.unconfirmedLimit,
+          takeAnswer(
+            first, place, end: offset &+ UInt64(truncatingIfNeeded: at &+ length), at: moment,
+            observer)
+        else { return at }
+      }
+      at &+= length
     }
-    lastHeard = moment
-    note(.toServer, first, body.count)
-    return true
   }
 
   /// PUBACK, PUBREC or PUBCOMP for the delivery at a place.
@@ -231,34 +252,35 @@ extension MQTTTraffic {
   private mutating func takeAnswer(
     _ first: UInt8, _ at: Int, end: UInt64, at moment: Moment, _ observer: MQTTCaptureObserver
   ) -> Bool {
-    var delivery = flight[at]
+    let order = flight[at].order
     switch first {
     case 0x40:
-      guard !delivery.isExactlyOnce, delivery.order >= lastPubackOrder else { return false }
-      lastPubackOrder = delivery.order
+      guard !flight[at].isExactlyOnce, order >= lastPubackOrder else { return false }
+      lastPubackOrder = order
     case 0x50:
-      guard delivery.isExactlyOnce, delivery.order >= lastPubrecOrder, !delivery.isReceived
+      guard flight[at].isExactlyOnce, order >= lastPubrecOrder, !flight[at].isReceived
       else { return false }
-      lastPubrecOrder = delivery.order
+      lastPubrecOrder = order
       flight[at].received = moment
-      awaitConfirmation(Unconfirmed(end: end, order: delivery.order, wasComplete: false))
+      counts.pubrec &+= 1
+      awaitConfirmation(Unconfirmed(end: end, order: order, wasComplete: false))
       return true
     case 0x70:
-      guard delivery.isExactlyOnce, delivery.isReceived else { return false }
+      guard flight[at].isExactlyOnce, flight[at].isReceived else { return false }
+      counts.pubcomp &+= 1
     case _: return false
     }
-    acknowledgements += 1
-    delivery.acknowledge(at: moment, ordinal: acknowledgements)
-    awaitConfirmation(Unconfirmed(end: end, order: delivery.order, wasComplete: true))
+    acknowledgements &+= 1
+    awaitConfirmation(Unconfirmed(end: end, order: order, wasComplete: true))
     if memory.wantsToGrow(limit: observer.memoryLimit) {
       unsafe memory.grow(in: conversation.near)
     }
-    memory.add(delivery)
+    firstPlain = min(firstPlain, flight[at].id)
+    memory.add(flight[at], acknowledgedAt: moment, ordinal: acknowledgements)
     flight.remove(at: at)
-    plain += 1
-    firstPlain = min(firstPlain, delivery.id)
-    acknowledged += 1
-    inFlightHere -= 1
+    plain &+= 1
+    acknowledged &+= 1
+    inFlightHere &-= 1
     if inFlightHere == 0 { idleSince = moment }
     return true
   }
@@ -284,23 +306,9 @@ extension MQTTTraffic {
     }
   }
 
+  @inline(__always)
   private mutating func awaitConfirmation(_ one: Unconfirmed) {
     unconfirmed[Int(unconfirmedCount)] = one
     unconfirmedCount += 1
-  }
-
-  private mutating func note(_ direction: Direction, _ first: UInt8, _ length: Int) {
-    switch first >> 4 {
-    // By what they do.
-    case 3, 4: break
-    case 5: counts.pubrec += 1
-    case 6: counts.pubrel += 1
-    case 7: counts.pubcomp += 1
-    case 12: counts.pingreq += 1
-    case _: counts.pingresp += 1
-    }
-    // The fixed header has two bytes, and one more from 128 and from 16,384 on.
-    let header = length < 0x80 ? 2 : length < 0x4000 ? 3 : 4
-    passed[direction] += UInt64(header + length)
   }
 }
