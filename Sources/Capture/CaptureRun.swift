@@ -4,6 +4,7 @@ internal import Wire
 /// One reading of a capture, from its first packet to its summary.
 struct CaptureRun: ~Copyable {
   private var summary: CaptureSummary
+  private var times = TimesOfPackets()
   private var books: Bookkeeping
   private var decoder = PacketDecoder()
   private var reassembler: TCPReassembler
@@ -76,32 +77,31 @@ struct CaptureRun: ~Copyable {
   ) -> Bool {
     var count = 0
     let length = container.lookAhead { bytes, time in
-      guard count < PlainGroup.limit, let (segment, _) = PlainFrame.decode(bytes) else {
-        return false
-      }
-      let hash = reassembler.hash(of: segment)
+      guard count < PlainGroup.limit, let header = PlainFrame.decode(bytes) else { return false }
+      let hash = reassembler.hash(of: header)
       reassembler.foresee(hash)
-      group[count] = PlainPacket(time: time, count: UInt32(bytes.byteCount), hash: hash)
-      count += 1
+      group[count] = PlainPacket(
+        time: time, count: UInt32(truncatingIfNeeded: bytes.byteCount), hash: hash,
+        header: header)
+      count &+= 1
       return true
     }
     if count == 0 { return false }
     for index in 0..<count { reassembler.foreseeConnection(group[index].hash) }
     var record = 0
     for index in 0..<count {
-      let bytes = unsafe container.packet(at: &record, Int(group[index].count)).bytes
-      // Found out once more: to keep it would cost more than that.
-      guard let (segment, payload) = PlainFrame.decode(bytes) else {
-        preconditionFailure("a packet stays what it is")
-      }
-      moment.time = group[index].time
+      let packet = group[index]
+      let payload = unsafe container.packet(
+        at: &record, Int(packet.count), Int(packet.header.payload), Int(packet.header.wireLength))
+      moment.time = packet.time
       moment.frame &+= 1
-      summary.count(length: bytes.byteCount, at: moment.time)
-      decoder.countPlain()
-      reassembler.receive(
-        segment, bytes.extracting(payload..<payload + segment.wireLength),
-        hash: group[index].hash, at: moment, &books)
+      times.note(packet.time)
+      summary.bytes &+= UInt64(packet.count)
+      unsafe reassembler.receivePlain(
+        packet.header, payload, hash: packet.hash, at: moment, &books)
     }
+    summary.packets += UInt64(count)
+    decoder.countPlain(count)
     container.pass(length)
     return true
   }
@@ -173,7 +173,9 @@ struct CaptureRun: ~Copyable {
   ) {
     moment.time = record.time
     moment.frame &+= 1
-    unsafe summary.count(length: record.bytes.count, at: record.time)
+    times.note(record.time)
+    summary.packets += 1
+    unsafe summary.bytes += UInt64(record.bytes.count)
     if summary.files.count > 1 { books.warnings.file = summary.files[file] }
     if let found = container.takeFindings() { note(found) }
     if firstLayers[file].count <= record.interface { learnInterfaces(record, container, file) }
@@ -247,6 +249,7 @@ struct CaptureRun: ~Copyable {
     summary.packetsNotTCP = decoder.packetsNotTCP + packetsOfUnknownLinkType
     summary.connections = UInt64(reassembler.connections)
     summary.note(books.warnings)
+    if summary.packets > 0 { (summary.firstTime, summary.lastTime) = (times.first, times.last) }
     return summary
   }
 }
@@ -258,6 +261,7 @@ private struct PlainPacket: BitwiseCopyable {
   var count: UInt32 = 0
   /// Of whose it is.
   var hash: UInt32 = 0
+  var header = PlainHeader()
 }
 
 /// Some that follow each other.
@@ -271,15 +275,19 @@ private struct PlainGroup {
   }
 }
 
-extension CaptureSummary {
-  @inline(__always)
-  mutating func count(length: Int, at time: Instant) {
-    packets += 1
-    bytes += UInt64(length)
-    if firstTime.map({ time < $0 }) ?? true { firstTime = time }
-    if lastTime.map({ time > $0 }) ?? true { lastTime = time }
-  }
+/// The earliest and the latest time: packets need not be in order.
+private struct TimesOfPackets {
+  private(set) var first = Instant.never
+  private(set) var last = Instant.start
 
+  @inline(__always)
+  mutating func note(_ time: Instant) {
+    if time < first { first = time }
+    if time > last { last = time }
+  }
+}
+
+extension CaptureSummary {
   mutating func note(_ log: borrowing WarningLog) {
     warnings = log.kept
     warningCounts = zip(CaptureWarning.Kind.allCases, log.counts)

@@ -39,16 +39,63 @@ struct FlowKey: Equatable, BitwiseCopyable {
   /// Seeded, so that nobody can write a capture whose connections all share one slot.
   @inline(__always)
   func hash(seed: UInt64) -> UInt64 {
-    let ports = UInt64(firstPort) << 17 | UInt64(secondPort) << 1 | (first.isIPv6 ? 1 : 0)
-    var state = Self.mixed(first.low ^ seed, second.low ^ 0x9E37_79B9_7F4A_7C15)
-    if first.isIPv6 { state = Self.mixed(state ^ first.high, second.high ^ seed) }
-    return Self.mixed(state ^ ports, seed | 1)
+    if let plain = PlainFlow(self) { return plain.hash(seed: seed) }
+    let state = Self.mixed(
+      Self.mixed(first.low ^ seed, second.low ^ 0x9E37_79B9_7F4A_7C15) ^ first.high,
+      second.high ^ seed)
+    return Self.mixed(state ^ UInt64(firstPort) << 16 ^ UInt64(secondPort), seed | 1)
   }
 
   @inline(__always)
-  private static func mixed(_ a: UInt64, _ b: UInt64) -> UInt64 {
+  fileprivate static func mixed(_ a: UInt64, _ b: UInt64) -> UInt64 {
     let product = a.multipliedFullWidth(by: b)
     return product.high ^ product.low
+  }
+}
+
+/// The same for IPv4, in two words: what nearly every packet is compared by.
+struct PlainFlow: Equatable, BitwiseCopyable {
+  /// The first one's above the second one's.
+  private var addresses: UInt64
+  /// The same, and a bit that tells them from `none`.
+  private var ports: UInt64
+
+  /// No packet's.
+  static let none = PlainFlow(addresses: 0, ports: 0)
+
+  private init(addresses: UInt64, ports: UInt64) {
+    self.addresses = addresses
+    self.ports = ports
+  }
+
+  /// `nil` for IPv6.
+  @inline(__always)
+  init?(_ key: FlowKey) {
+    if key.first.isIPv6 || key.second.isIPv6 { return nil }
+    addresses = key.first.low << 32 | key.second.low
+    ports = 1 << 32 | UInt64(key.firstPort) << 16 | UInt64(key.secondPort)
+  }
+
+  /// Of a segment, and whether its sender is the first one.
+  @inline(__always)
+  static func of(_ header: PlainHeader) -> (flow: PlainFlow, fromFirst: Bool) {
+    let (source, destination) = (UInt64(header.source), UInt64(header.destination))
+    let (sourcePort, destinationPort) = (UInt64(header.ports >> 16), UInt64(header.ports & 0xFFFF))
+    let fromFirst = source << 16 | sourcePort <= destination << 16 | destinationPort
+    let flow =
+      fromFirst
+      ? PlainFlow(
+        addresses: source << 32 | destination,
+        ports: 1 << 32 | sourcePort << 16 | destinationPort)
+      : PlainFlow(
+        addresses: destination << 32 | source,
+        ports: 1 << 32 | destinationPort << 16 | sourcePort)
+    return (flow, fromFirst)
+  }
+
+  @inline(__always)
+  func hash(seed: UInt64) -> UInt64 {
+    FlowKey.mixed(FlowKey.mixed(addresses ^ seed, 0x9E37_79B9_7F4A_7C15) ^ ports, seed | 1)
   }
 }
 
@@ -80,6 +127,9 @@ struct FlowTable {
   @inline(__always)
   func hash(_ key: FlowKey) -> UInt32 { UInt32(truncatingIfNeeded: key.hash(seed: seed)) }
 
+  @inline(__always)
+  func hash(_ flow: PlainFlow) -> UInt32 { UInt32(truncatingIfNeeded: flow.hash(seed: seed)) }
+
   /// Begins to fetch from memory what `slot` will ask for.
   @inline(__always)
   func foresee(_ hash: UInt32) {
@@ -93,13 +143,15 @@ struct FlowTable {
   /// - Parameter matches: whether the connection in a slot has that key.
   @inline(__always)
   func slot(_ hash: UInt32, _ matches: (Int) -> Bool) -> Int {
-    var at = Int(hash) & mask
-    while entries[at].slotPlusOne != 0 {
-      let slot = Int(entries[at].slotPlusOne) - 1
-      if entries[at].hash == hash, matches(slot) { return slot }
-      at = (at + 1) & mask
+    unsafe entries.withUnsafeBufferPointer { entries in
+      var at = Int(hash) & mask
+      while case let entry = unsafe entries[at], entry.slotPlusOne != 0 {
+        let slot = Int(entry.slotPlusOne) &- 1
+        if entry.hash == hash, matches(slot) { return slot }
+        at = (at &+ 1) & mask
+      }
+      return -1
     }
-    return -1
   }
 
   /// The key must not be there yet.

@@ -16,18 +16,20 @@ struct PacketDecoder {
   /// The packets that the last reassembled one came in; taken by who wants to know.
   var framesOfFragments: [UInt32] = []
 
-  /// A packet needed no decoding.
-  @inline(__always)
-  mutating func countPlain() { tcpPackets += 1 }
+  /// Packets needed no decoding.
+  mutating func countPlain(_ count: Int) { tcpPackets += UInt64(count) }
 
   mutating func decode(
     _ bytes: RawSpan, wireLength: Int, from first: Layer, at moment: Moment,
     _ reassembler: inout TCPReassembler, _ books: inout Bookkeeping
   ) {
-    if case .ethernet = first, let (segment, payload) = PlainFrame.decode(bytes) {
+    if case .ethernet = first, let header = PlainFrame.decode(bytes) {
       tcpPackets += 1
-      reassembler.receive(
-        segment, bytes.extracting(payload..<payload + segment.wireLength), at: moment, &books)
+      let start = Int(header.payload)
+      unsafe bytes.extracting(start..<start + Int(header.wireLength)).withUnsafeBytes {
+        unsafe reassembler.receivePlain(
+          header, $0, hash: reassembler.hash(of: header), at: moment, &books)
+      }
       return
     }
     var cursor = PacketCursor(bytes, wireLength: wireLength)

@@ -35,7 +35,7 @@ struct TCPReassembler {
 
   /// Of whose it is; for the functions below.
   @inline(__always)
-  func hash(of segment: TCPSegment) -> UInt32 { table.hash(FlowKey.of(segment).key) }
+  func hash(of header: PlainHeader) -> UInt32 { table.hash(PlainFlow.of(header).flow) }
 
   /// Begins to fetch from memory what tells where a segment's connection is.
   @inline(__always)
@@ -54,24 +54,54 @@ struct TCPReassembler {
     }
   }
 
-  mutating func receive(
-    _ segment: TCPSegment, _ payload: RawSpan, at moment: Moment, _ books: inout Bookkeeping
+  /// Takes a segment like nearly all of them, and all others too.
+  ///
+  /// - Parameters:
+  ///   - payload: all of it.
+  ///   - hash: of the header.
+  @inline(__always)
+  mutating func receivePlain(
+    _ header: PlainHeader, _ payload: UnsafeRawBufferPointer, hash: UInt32, at moment: Moment,
+    _ books: inout Bookkeeping
   ) {
-    receive(segment, payload, hash: hash(of: segment), at: moment, &books)
+    tend(at: moment, &books)
+    let (flow, fromFirst) = PlainFlow.of(header)
+    var slot = lastSlot
+    if slot >= slots.count || slots[slot].flow != flow {
+      slot = table.slot(hash) { slots[$0].flow == flow }
+    }
+    if slot >= 0,
+      let plain = slots[slot].receivePlain(header, fromFirst: fromFirst, at: moment)
+    {
+      lastSlot = slot
+      latest = slots[slot].id
+      if plain.acknowledges || payload.count > 0 { unsafe tell(plain, payload, at: moment) }
+      return
+    }
+    unsafe receiveUnusual(TCPSegment(header), payload.bytes, at: moment, &books)
   }
 
   mutating func receive(
-    _ segment: TCPSegment, _ payload: RawSpan, hash: UInt32, at moment: Moment,
-    _ books: inout Bookkeeping
+    _ segment: TCPSegment, _ payload: RawSpan, at moment: Moment, _ books: inout Bookkeeping
   ) {
+    tend(at: moment, &books)
+    receiveUnusual(segment, payload, at: moment, &books)
+  }
+
+  /// What time brings.
+  @inline(__always)
+  private mutating func tend(at moment: Moment, _ books: inout Bookkeeping) {
     if lingering.isDue(at: moment.time) { endLingering(at: moment, &books) }
     if buried.isDue(at: moment.time) { forgetBuried(at: moment, books.limits) }
     if moment.frame % Self.packetsPerLook == 0 { retireIdle(at: moment, &books) }
+  }
+
+  @inline(never)
+  private mutating func receiveUnusual(
+    _ segment: TCPSegment, _ payload: RawSpan, at moment: Moment, _ books: inout Bookkeeping
+  ) {
     let (key, fromFirst) = FlowKey.of(segment)
-    var slot = lastSlot
-    if slot >= slots.count || slots[slot].key != key || slots[slot].isVacant {
-      slot = table.slot(hash) { slots[$0].key == key }
-    }
+    var slot = table.slot(table.hash(key)) { slots[$0].key == key }
     if slot < 0 {
       slot = open(segment, key, fromFirst, at: moment, &books)
     } else if segment.flags.contains(.syn),
@@ -82,10 +112,6 @@ struct TCPReassembler {
     }
     lastSlot = slot
     latest = slots[slot].id
-    if let plain = slots[slot].receivePlain(segment, payload, fromFirst: fromFirst, at: moment) {
-      if plain.isNews(payload) { tell(plain, payload, of: slot, at: moment) }
-      return
-    }
     let phase = slots[slot].phase
     slots[slot].receive(segment, payload, fromFirst: fromFirst, at: moment, &books)
     if slots[slot].phase != phase { note(slot, at: moment, &books) }
@@ -94,12 +120,10 @@ struct TCPReassembler {
   }
 
   @inline(__always)
-  private func tell(_ plain: PlainSegment, _ payload: RawSpan, of slot: Int, at moment: Moment) {
-    unsafe payload.withUnsafeBytes { bytes in
-      if unsafe sink.takes(plain, of: latest, bytes: bytes, at: moment) { return }
-      unsafe sink.receive(
-        eventsOf: plain, of: latest, slots[slot].outlet.description, bytes: bytes, at: moment)
-    }
+  private func tell(_ plain: PlainSegment, _ payload: UnsafeRawBufferPointer, at moment: Moment) {
+    if unsafe sink.takes(plain, of: latest, bytes: payload, at: moment) { return }
+    unsafe sink.receive(
+      eventsOf: plain, of: latest, slots[lastSlot].outlet.description, bytes: payload, at: moment)
   }
 
   /// A connection was reset, or is over.
@@ -348,12 +372,6 @@ struct WaitingLine {
     }
     return (first.slot, first.id)
   }
-}
-
-extension PlainSegment {
-  /// With these bytes it says something.
-  @inline(__always)
-  fileprivate func isNews(_ payload: RawSpan) -> Bool { acknowledges || payload.byteCount > 0 }
 }
 
 extension Endpoint {

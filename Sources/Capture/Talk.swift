@@ -30,14 +30,14 @@ struct Talk {
   /// - Returns: what it says; `nil`, and nothing has happened, when it is something else.
   @inline(__always)
   static func receivePlain(
-    _ segment: TCPSegment, _ payload: RawSpan, _ sent: inout StreamReassembly,
-    _ answered: inout StreamReassembly, scale: UInt8, at moment: Moment
+    _ header: PlainHeader, _ sent: inout StreamReassembly, _ answered: inout StreamReassembly,
+    scale: UInt8, at moment: Moment
   ) -> PlainSegment? {
-    let upTo = answered.offset(of: segment.acknowledgement)
-    guard sent.isNext(segment.sequence), upTo <= answered.next else { return nil }
-    let start = sent.passPlain(payload.byteCount)
+    let upTo = answered.offset(of: header.acknowledgement)
+    guard sent.isNext(header.sequence), upTo <= answered.next else { return nil }
+    let start = sent.passPlain(Int(header.wireLength))
     let acknowledges = answered.acknowledgePlain(
-      upTo, window: Int64(segment.window) << Int64(scale), at: moment.time)
+      upTo, window: Int64(header.window) &<< Int64(scale), at: moment.time)
     return PlainSegment(
       sent.direction, offset: start, acknowledges: acknowledges,
       acknowledged: UInt64(bitPattern: upTo))

@@ -24,7 +24,8 @@ struct TrackedConnection {
 
   // First what a plain segment asks for: it lies together.
 
-  private(set) var key: FlowKey
+  /// Of its key; `none` for IPv6, and when the slot is free.
+  private(set) var flow: PlainFlow
   let id: ConnectionID
   /// Whether `key.first` is the client.
   private var clientIsFirst: Bool
@@ -38,14 +39,16 @@ struct TrackedConnection {
   var wasTouched = true
   /// Waits in the queue of those with bytes held back.
   var isQueuedAsHolder = false
-  private(set) var phase = Phase.following
   private(set) var lastMoment: Moment
   private var toServer = StreamReassembly(.toServer)
   private var toClient = StreamReassembly(.toClient)
   private var talk: Talk
+  private(set) var phase = Phase.following
+  let key: FlowKey
 
   init(key: FlowKey, outlet: EventOutlet, clientIsFirst: Bool, at moment: Moment) {
     self.key = key
+    flow = PlainFlow(key) ?? .none
     id = outlet.connection
     self.talk = Talk(outlet: outlet)
     self.clientIsFirst = clientIsFirst
@@ -65,6 +68,7 @@ struct TrackedConnection {
   /// Frees the slot, and the memory that hangs on it.
   mutating func vacate() {
     phase = .vacant
+    flow = .none
     isPlain = false
     toServer = StreamReassembly(.toServer)
     toClient = StreamReassembly(.toClient)
@@ -108,13 +112,13 @@ struct TrackedConnection {
   ///   the connection is in any way different.
   @inline(__always)
   mutating func receivePlain(
-    _ segment: TCPSegment, _ payload: RawSpan, fromFirst: Bool, at moment: Moment
+    _ header: PlainHeader, fromFirst: Bool, at moment: Moment
   ) -> PlainSegment? {
-    guard isPlain, segment.isPlain, payload.byteCount == segment.wireLength else { return nil }
+    guard isPlain, header.isPlain else { return nil }
     let plain =
       fromFirst == clientIsFirst
-      ? Talk.receivePlain(segment, payload, &toServer, &toClient, scale: clientScale, at: moment)
-      : Talk.receivePlain(segment, payload, &toClient, &toServer, scale: serverScale, at: moment)
+      ? Talk.receivePlain(header, &toServer, &toClient, scale: clientScale, at: moment)
+      : Talk.receivePlain(header, &toClient, &toServer, scale: serverScale, at: moment)
     if plain != nil {
       lastMoment = moment
       wasTouched = true

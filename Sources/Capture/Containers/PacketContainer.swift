@@ -112,10 +112,16 @@ struct PacketContainer: ~Copyable {
     pcap == nil ? 0 : pcap!.lookAhead(&source, isWanted)
   }
 
-  /// A packet that was shown, by where its record begins: behind the one before it.
+  /// Some bytes of a packet that was shown, by where its record begins: behind the one before it.
+  ///
+  /// - Parameters:
+  ///   - count: of its captured bytes.
+  ///   - start: of those that are asked for, in the packet.
   @inline(__always)
-  func packet(at record: inout Int, _ count: Int) -> UnsafeRawBufferPointer {
-    unsafe pcap!.packet(source, at: &record, count)
+  func packet(
+    at record: inout Int, _ count: Int, _ start: Int, _ length: Int
+  ) -> UnsafeRawBufferPointer {
+    unsafe pcap!.packet(source, at: &record, count, start, length)
   }
 
   /// The wanted ones are used.

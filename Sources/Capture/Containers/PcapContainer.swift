@@ -88,28 +88,28 @@ struct PcapContainer {
     _ source: inout ByteSource, _ isWanted: (RawSpan, Instant) -> Bool
   ) -> Int {
     var at = 0
-    while headerLength <= source.available - at {
+    let limit = limit
+    while headerLength <= source.available &- at {
       source.foresee(at)
       let header = header(source, at: at)
-      guard header.length <= limit, header.length <= source.available - at - headerLength else {
-        break
-      }
+      guard header.length <= limit, header.length <= source.available &- at &- headerLength
+      else { break }
       let bytes = unsafe source.bytes(at + headerLength, header.length)
       guard unsafe isWanted(bytes.bytes, time(header)) else { break }
-      at += headerLength + header.length
+      at &+= headerLength &+ header.length
       secondsAhead = header.seconds
     }
     return at
   }
 
-  /// A packet that was shown, by where its record begins: behind the one before it.
   @inline(__always)
   func packet(
-    _ source: borrowing ByteSource, at record: inout Int, _ count: Int
+    _ source: borrowing ByteSource, at record: inout Int, _ count: Int, _ start: Int,
+    _ length: Int
   ) -> UnsafeRawBufferPointer {
-    let start = record + headerLength
-    record = start + count
-    return unsafe source.bytes(start, count)
+    let packet = record &+ headerLength
+    record = packet &+ count
+    return unsafe source.bytes(packet &+ start, length)
   }
 
   /// The wanted ones are used.
