@@ -23,10 +23,13 @@ public import Wire
   /// Two processors that the threads can have.
   public static var isWorthwhile: Bool { sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1 }
 
+  /// What is as short as most acknowledgements are is no work for the sink's thread either.
+  private static let worthPreparing = 16
+
   /// `nil` when the system gives no thread.
   public init?(to sink: any ConnectionSink) {
     ring = RelayRing(sink)
-    prepare = sink.preparation
+    unsafe prepare = sink.preparation
     let argument = unsafe Unmanaged.passRetained(ring).toOpaque()
     guard let thread = unsafe Self.start(argument) else {
       unsafe Unmanaged<RelayRing>.fromOpaque(argument).release()
@@ -62,7 +65,9 @@ public import Wire
     let copied = isThere ? 0 : bytes.count
     if !batch.hasRoom(for: copied) { renewBatch(for: copied) }
     // The sink's thread has more to do than this one.
-    let prepared = bytes.count > 0 ? unsafe prepare?(bytes.bytes, segment.direction) ?? 0 : 0
+    let prepared =
+      bytes.count >= Self.worthPreparing
+      ? unsafe prepare?(bytes, segment.direction) ?? 0 : 0
     if isThere {
       unsafe batch.append(
         SegmentOfRun(segment, of: connection, bytes: bytes, preparation: prepared, at: moment))

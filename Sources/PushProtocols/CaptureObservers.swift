@@ -80,7 +80,7 @@ public final class CaptureObservers: ConnectionSink {
   }
 
   /// Of the observer that most segments are for. What it makes of others is for nobody.
-  public var preparation: SegmentPreparation? { first.preparation }
+  public var preparation: SegmentPreparation? { unsafe first.preparation }
 
   public func take(_ run: SegmentRun) -> Int {
     if run.count == 0 { return 0 }

@@ -90,7 +90,7 @@ public final class UnwrappingSink: ConnectionSink {
   }
 
   /// Segments in the clear are told as they are.
-  public var preparation: SegmentPreparation? { sink.preparation }
+  public var preparation: SegmentPreparation? { unsafe sink.preparation }
 
   public func take(_ run: SegmentRun) -> Int {
     let clear = run.prefix { stage(Int($0.index)) == Stage.clear }

@@ -64,7 +64,7 @@ public protocol LastingBytes: AnyObject {
 
 /// Work on the bytes of a segment that needs nothing but them, so that another thread than the
 /// sink's can do it. 0 stands for nothing.
-public typealias SegmentPreparation = @Sendable (RawSpan, Direction) -> UInt64
+public typealias SegmentPreparation = @Sendable (UnsafeRawBufferPointer, Direction) -> UInt64
 
 /// Segments that came one after the other, of any connections, with nothing but them in between.
 /// Valid during the call only.

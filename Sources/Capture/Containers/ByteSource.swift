@@ -190,6 +190,12 @@ internal import CPrefetch
       start: UnsafeRawPointer(window.baseAddress! + start + at), count: count)
   }
 
+  /// All that has been read and not been used. It stays until the next `ensure`.
+  @inline(__always)
+  var unused: UnsafeRawBufferPointer {
+    unsafe UnsafeRawBufferPointer(rebasing: window[start..<end])
+  }
+
   /// How far ahead of what is used next the bytes of a mapped file are fetched from memory: what was
   /// read instead has just been written.
   private static let foresight = 8 << 10
@@ -197,10 +203,10 @@ internal import CPrefetch
   /// Fetches what comes some time after the next `at` bytes.
   @inline(__always)
   mutating func foresee(_ at: Int) {
-    let limit = min(start + at + Self.foresight, end)
+    let limit = min(start &+ at &+ Self.foresight, end)
     while near < limit {
       unsafe prefetch_line(UnsafeRawPointer(window.baseAddress! + near))
-      near += 64
+      near &+= 64
     }
   }
 

@@ -12,12 +12,15 @@ struct PcapContainer {
   private let headerLength: Int
   /// Old versions stored the two lengths the other way around.
   private let minorVersion: UInt16
+  /// Nothing of what is above is odd.
+  private let isUsual: Bool
   private var lastSeconds: UInt32 = 0
   private var hasRecords = false
   /// Of the last packet that was looked at ahead of its time.
   private var secondsAhead: UInt32 = 0
 
   static let fileHeaderLength = 24
+  private static let usualHeaderLength = 16
   /// libpcap's own limit for a packet; nothing that carries TCP comes near it.
   private static let longestPacket = 1 << 18
   /// A record whose time is further away than this from its neighbour's is not found by searching.
@@ -34,12 +37,13 @@ struct PcapContainer {
     }
     let value = isSwapped ? magic.byteSwapped : magic
     isNanosecond = value == 0xA1B2_3C4D
-    headerLength = value == 0xA1B2_CD34 ? 24 : 16
+    headerLength = value == 0xA1B2_CD34 ? 24 : Self.usualHeaderLength
     let major = source.uint16(4, swapped: isSwapped)
     let minor = source.uint16(6, swapped: isSwapped)
     // Version 543.0 is what one vendor's old tool wrote; it orders the lengths like 2.2.
     guard major == 2 || major == 543 else { return nil }
     minorVersion = major == 543 ? 2 : minor
+    isUsual = !isSwapped && headerLength == Self.usualHeaderLength && minorVersion > 3
     let snapLength = Int(source.uint32(16, swapped: isSwapped))
     // The high bits tell of a frame check sequence: IP lengths leave it out anyway.
     let linkType = Int32(source.uint32(20, swapped: isSwapped) & 0x03FF_FFFF)
@@ -61,7 +65,7 @@ struct PcapContainer {
     guard source.ensure(headerLength + header.length) else {
       return endOfPacket(source, header.length)
     }
-    record.time = time(header)
+    record.time = time(header.seconds, header.fraction)
     unsafe record.bytes = source.bytes(headerLength, header.length)
     record.wireLength = header.wireLength
     lastSeconds = header.seconds
@@ -81,27 +85,36 @@ struct PcapContainer {
   }
 
   /// Shows the next packets that lie there wholly, without using them, until one is not wanted.
+  /// Only of a file that is written as nearly all are.
   ///
   /// - Returns: how many bytes the wanted ones take, for `pass`.
   @inline(__always)
   mutating func lookAhead(
     _ source: inout ByteSource, _ isWanted: (RawSpan, Instant) -> Bool
   ) -> Int {
-    var at = 0
+    let unused = unsafe source.unused
+    guard isUsual, let start = unused.baseAddress else { return 0 }
     let limit = limit
-    while headerLength <= source.available &- at {
+    let last = unused.count &- Self.usualHeaderLength
+    var at = 0
+    while at <= last {
       source.foresee(at)
-      let header = header(source, at: at)
-      guard header.length <= limit, header.length <= source.available &- at &- headerLength
-      else { break }
-      let bytes = unsafe source.bytes(at + headerLength, header.length)
-      guard unsafe isWanted(bytes.bytes, time(header)) else { break }
-      at &+= headerLength &+ header.length
-      secondsAhead = header.seconds
+      let header = unsafe start + at
+      let seconds = unsafe header.loadUnaligned(as: UInt32.self)
+      let fraction = unsafe header.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
+      let length = Int(unsafe header.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
+      guard length <= limit, length <= last &- at else { break }
+      let packet = unsafe UnsafeRawBufferPointer(
+        start: header + Self.usualHeaderLength, count: length)
+      guard unsafe isWanted(packet.bytes, time(seconds, fraction)) else { break }
+      at &+= Self.usualHeaderLength &+ length
+      secondsAhead = seconds
     }
     return at
   }
 
+  /// A packet that was shown: some of its bytes, by where its record begins, behind the one before
+  /// it.
   @inline(__always)
   func packet(
     _ source: borrowing ByteSource, at record: inout Int, _ count: Int, _ start: Int,
@@ -120,11 +133,10 @@ struct PcapContainer {
   }
 
   @inline(__always)
-  private func time(_ header: RecordHeader) -> Instant {
-    let fraction = UInt64(header.fraction)
-    return Instant(
-      nanoseconds: UInt64(header.seconds) * 1_000_000_000
-        + (isNanosecond ? fraction : fraction * 1000))
+  private func time(_ seconds: UInt32, _ fraction: UInt32) -> Instant {
+    Instant(
+      nanoseconds: UInt64(seconds) &* 1_000_000_000
+        &+ UInt64(fraction) &* (isNanosecond ? 1 : 1000))
   }
 
   private struct RecordHeader {

@@ -75,7 +75,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
   }
 
   public var preparation: SegmentPreparation? {
-    { MQTTPreparation.hash(of: $0, $1) }
+    { unsafe MQTTPreparation.hash(of: $0, $1) }
   }
 
   public func take(_ run: SegmentRun) -> Int {

@@ -131,49 +131,61 @@ extension MQTTPublishView {
 /// attacker chose: a match is evidence to look at, and is confirmed by comparing bytes.
 public enum MQTTContentHash {
   public static func hash(_ bytes: RawSpan) -> UInt64 {
-    let count = bytes.byteCount
-    var hash = mix(UInt64(count) ^ 0x9E37_79B9_7F4A_7C15, 0xBF58_476D_1CE4_E5B9)
+    unsafe bytes.withUnsafeBytes { unsafe hash($0) }
+  }
+
+  static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    let count = bytes.count
+    var hash = mix(
+      UInt64(truncatingIfNeeded: count) ^ 0x9E37_79B9_7F4A_7C15, 0xBF58_476D_1CE4_E5B9)
+    guard count > 0, let start = bytes.baseAddress else {
+      return mix(hash, 0xD6E8_FEB8_6659_FD93)
+    }
     var index = 0
     if count >= 64 {
-      (hash, index) = hashOfBlocks(bytes, hash)
+      index = count & ~63
+      hash = unsafe hashOfBlocks(start, index, hash)
     }
-    while index + 8 <= count {
-      hash = mix(hash ^ word(bytes, index), 0x94D0_49BB_1331_11EB)
-      index += 8
+    while index &+ 8 <= count {
+      hash = unsafe mix(hash ^ word(start, index), 0x94D0_49BB_1331_11EB)
+      index &+= 8
     }
     var tail: UInt64 = 0
     if count >= 8 {
       // The last eight bytes, without those that were hashed already.
-      let last = word(bytes, count - 8).byteSwapped
-      tail = last & (1 << (8 * UInt64(count - index)) - 1)
+      let last = unsafe word(start, count &- 8).byteSwapped
+      tail = last & (1 << (8 * UInt64(truncatingIfNeeded: count &- index)) - 1)
     } else {
       while index < count {
-        tail = tail << 8 | UInt64(unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self))
-        index += 1
+        tail = tail << 8 | UInt64(unsafe bytes[index])
+        index &+= 1
       }
     }
     return mix(hash ^ tail, 0xD6E8_FEB8_6659_FD93)
   }
 
   /// Four chains side by side: a processor multiplies one while it waits for the others.
+  ///
+  /// - Parameter count: a multiple of 64.
   private static func hashOfBlocks(
-    _ bytes: RawSpan, _ start: UInt64
-  ) -> (hash: UInt64, index: Int) {
+    _ bytes: UnsafeRawPointer, _ count: Int, _ start: UInt64
+  ) -> UInt64 {
     var (a, b, c, d) = (start, start ^ 0x2545, start ^ 0xF491, start ^ 0x4F6C)
-    var index = 0
-    while index + 64 <= bytes.byteCount {
-      a = mix(a ^ word(bytes, index), word(bytes, index + 8) ^ 0x94D0_49BB_1331_11EB)
-      b = mix(b ^ word(bytes, index + 16), word(bytes, index + 24) ^ 0xBF58_476D_1CE4_E5B9)
-      c = mix(c ^ word(bytes, index + 32), word(bytes, index + 40) ^ 0xD6E8_FEB8_6659_FD93)
-      d = mix(d ^ word(bytes, index + 48), word(bytes, index + 56) ^ 0x9E37_79B9_7F4A_7C15)
-      index += 64
+    var at = unsafe bytes
+    let end = unsafe bytes + count
+    while unsafe at < end {
+      a = unsafe mix(a ^ word(at, 0), word(at, 8) ^ 0x94D0_49BB_1331_11EB)
+      b = unsafe mix(b ^ word(at, 16), word(at, 24) ^ 0xBF58_476D_1CE4_E5B9)
+      c = unsafe mix(c ^ word(at, 32), word(at, 40) ^ 0xD6E8_FEB8_6659_FD93)
+      d = unsafe mix(d ^ word(at, 48), word(at, 56) ^ 0x9E37_79B9_7F4A_7C15)
+      unsafe at += 64
     }
-    return (mix(a ^ b, c | 1) ^ mix(c ^ d, 0x94D0_49BB_1331_11EB), index)
+    return mix(a ^ b, c | 1) ^ mix(c ^ d, 0x94D0_49BB_1331_11EB)
   }
 
   @inline(__always)
-  private static func word(_ bytes: RawSpan, _ index: Int) -> UInt64 {
-    unsafe UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
+  private static func word(_ bytes: UnsafeRawPointer, _ index: Int) -> UInt64 {
+    unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
   }
 
   @inline(__always)

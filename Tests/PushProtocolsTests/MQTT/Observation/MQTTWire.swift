@@ -82,7 +82,7 @@ final class MQTTWire {
     at moment: Moment
   ) -> Bool {
     let prepared =
-      unsafe bytes.isEmpty ? 0 : observers.preparation?(bytes.bytes, segment.direction) ?? 0
+      unsafe bytes.isEmpty ? 0 : observers.preparation?(bytes, segment.direction) ?? 0
     let one = unsafe SegmentOfRun(
       segment, of: connection, bytes: bytes, preparation: prepared, at: moment)
     return unsafe withUnsafePointer(to: one) {
