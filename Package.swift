@@ -72,7 +72,7 @@ let package = Package(
     // Packets to connections.
     .systemLibrary(
       name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
-    layer("Capture", ["CMapping", "CPcap", "CPrefetch", "Timeline", "Wire"]),
+    layer("Capture", ["CMapping", "CPcap", "CPrefetch", "Timeline", "Wire", containers]),
     // Connections in TLS to connections in the clear.
     layer("TLS", ["Timeline", "Wire", crypto, cryptoExtras]),
     // Virtual time, machines, transport, scenarios, faults.

@@ -45,7 +45,6 @@ struct CaptureRun: ~Copyable {
   /// Takes all packets of the only file.
   mutating func readAll(_ container: inout PacketContainer) {
     var record = PacketRecord()
-    var group = PlainGroup()
     while find(&record, &container, file: 0) {
       if container.lastingBytes !== lent {
         lent = container.lastingBytes
@@ -53,7 +52,7 @@ struct CaptureRun: ~Copyable {
       }
       take(record, &container, file: 0)
       if mayBeSimple(container) {
-        while takePlain(&group, &container) {}
+        while takePlain(&container) {}
       }
     }
   }
@@ -72,35 +71,19 @@ struct CaptureRun: ~Copyable {
   /// With thousands of connections none of what is kept of them is near. So several packets are
   /// looked at before the first of them is taken, and what they will ask for is fetched meanwhile:
   /// first where their connections are, then those.
-  private mutating func takePlain(
-    _ group: inout PlainGroup, _ container: inout PacketContainer
-  ) -> Bool {
-    var count = 0
-    let length = container.lookAhead { bytes, time in
-      guard count < PlainGroup.limit, let header = PlainFrame.decode(bytes) else { return false }
-      let hash = reassembler.hash(of: header)
-      reassembler.foresee(hash)
-      group[count] = PlainPacket(
-        time: time, count: UInt32(truncatingIfNeeded: bytes.byteCount), hash: hash,
-        header: header)
-      count &+= 1
+  private mutating func takePlain(_ container: inout PacketContainer) -> Bool {
+    var bytes = 0
+    let length = unsafe container.lookAhead { frame, time in
+      guard let packet = unsafe PlainFrame.decode(frame), reassembler.foresee(packet, at: time)
+      else { return false }
+      times.note(time)
+      bytes &+= frame.count
       return true
     }
-    if count == 0 { return false }
-    for index in 0..<count { reassembler.foreseeConnection(group[index].hash) }
-    var record = 0
-    for index in 0..<count {
-      let packet = group[index]
-      let payload = unsafe container.packet(
-        at: &record, Int(packet.count), Int(packet.header.payload), Int(packet.header.wireLength))
-      moment.time = packet.time
-      moment.frame &+= 1
-      times.note(packet.time)
-      summary.bytes &+= UInt64(packet.count)
-      unsafe reassembler.receivePlain(
-        packet.header, payload, hash: packet.hash, at: moment, &books)
-    }
+    if length == 0 { return false }
+    let count = reassembler.receiveForeseen(after: &moment, &books)
     summary.packets += UInt64(count)
+    summary.bytes += UInt64(bytes)
     decoder.countPlain(count)
     container.pass(length)
     return true
@@ -251,27 +234,6 @@ struct CaptureRun: ~Copyable {
     summary.note(books.warnings)
     if summary.packets > 0 { (summary.firstTime, summary.lastTime) = (times.first, times.last) }
     return summary
-  }
-}
-
-/// A packet that is as nearly all are, looked at before it is taken.
-private struct PlainPacket: BitwiseCopyable {
-  var time = Instant.start
-  /// Captured bytes.
-  var count: UInt32 = 0
-  /// Of whose it is.
-  var hash: UInt32 = 0
-  var header = PlainHeader()
-}
-
-/// Some that follow each other.
-private struct PlainGroup {
-  static let limit = 16
-  private var packets = InlineArray<16, PlainPacket>(repeating: PlainPacket())
-
-  subscript(index: Int) -> PlainPacket {
-    @inline(__always) get { packets[index] }
-    @inline(__always) set { packets[index] = newValue }
   }
 }
 

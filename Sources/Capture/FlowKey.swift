@@ -77,20 +77,26 @@ struct PlainFlow: Equatable, BitwiseCopyable {
   }
 
   /// Of a segment, and whether its sender is the first one.
+  ///
+  /// - Parameter ports: the source's above the destination's.
   @inline(__always)
-  static func of(_ header: PlainHeader) -> (flow: PlainFlow, fromFirst: Bool) {
-    let (source, destination) = (UInt64(header.source), UInt64(header.destination))
-    let (sourcePort, destinationPort) = (UInt64(header.ports >> 16), UInt64(header.ports & 0xFFFF))
-    let fromFirst = source << 16 | sourcePort <= destination << 16 | destinationPort
-    let flow =
-      fromFirst
-      ? PlainFlow(
-        addresses: source << 32 | destination,
-        ports: 1 << 32 | sourcePort << 16 | destinationPort)
-      : PlainFlow(
-        addresses: destination << 32 | source,
-        ports: 1 << 32 | destinationPort << 16 | sourcePort)
-    return (flow, fromFirst)
+  static func of(
+    source: UInt32, destination: UInt32, ports: UInt32
+  ) -> (flow: PlainFlow, fromFirst: Bool) {
+    let (from, to) = (UInt64(source), UInt64(destination))
+    let (fromPort, toPort) = (UInt64(ports >> 16), UInt64(ports & 0xFFFF))
+    let fromFirst = from << 16 | fromPort <= to << 16 | toPort
+    let addresses = fromFirst ? from << 32 | to : to << 32 | from
+    let both = fromFirst ? UInt64(ports) : toPort << 16 | fromPort
+    return (PlainFlow(addresses: addresses, ports: 1 << 32 | both), fromFirst)
+  }
+
+  typealias End = (address: UInt64, port: UInt16)
+
+  func ends(fromFirst: Bool) -> (source: End, destination: End) {
+    let first: End = (addresses >> 32, UInt16(truncatingIfNeeded: ports >> 16))
+    let second: End = (addresses & 0xFFFF_FFFF, UInt16(truncatingIfNeeded: ports))
+    return fromFirst ? (first, second) : (second, first)
   }
 
   @inline(__always)

@@ -23,17 +23,23 @@ struct PacketDecoder {
     _ bytes: RawSpan, wireLength: Int, from first: Layer, at moment: Moment,
     _ reassembler: inout TCPReassembler, _ books: inout Bookkeeping
   ) {
-    if case .ethernet = first, let header = PlainFrame.decode(bytes) {
+    if case .ethernet = first,
+      unsafe bytes.withUnsafeBytes({ unsafe decodePlain($0, at: moment, &reassembler, &books) })
+    {
       tcpPackets += 1
-      let start = Int(header.payload)
-      unsafe bytes.extracting(start..<start + Int(header.wireLength)).withUnsafeBytes {
-        unsafe reassembler.receivePlain(
-          header, $0, hash: reassembler.hash(of: header), at: moment, &books)
-      }
       return
     }
     var cursor = PacketCursor(bytes, wireLength: wireLength)
     decode(&cursor, from: first, nesting: 0, at: moment, &reassembler, &books)
+  }
+
+  private func decodePlain(
+    _ bytes: UnsafeRawBufferPointer, at moment: Moment, _ reassembler: inout TCPReassembler,
+    _ books: inout Bookkeeping
+  ) -> Bool {
+    guard let packet = unsafe PlainFrame.decode(bytes) else { return false }
+    reassembler.receive(packet, at: moment, &books)
+    return true
   }
 
   private mutating func decode(

@@ -1,12 +1,13 @@
+internal import BasicContainers
 internal import CPrefetch
 import Timeline
 import Wire
 
 /// Turns the TCP segments of a capture into connections and their events.
-struct TCPReassembler {
+@safe struct TCPReassembler: ~Copyable {
   private let sink: any ConnectionSink
   private var table = FlowTable()
-  private var slots: ContiguousArray<TrackedConnection> = []
+  private var slots = UniqueArray<TrackedConnection>()
   private var freeSlots: [Int] = []
   /// Of the last packet: the next one is often of the same connection.
   private var lastSlot = 0
@@ -28,57 +29,96 @@ struct TCPReassembler {
   /// Found out once: it is asked for with every packet.
   private let plainBytes = TrackedConnection.plainBytes
 
-  init(sink: any ConnectionSink) { self.sink = sink }
+  /// Plain packets that come, and how many.
+  private let group: UnsafeMutablePointer<PlainPacket>
+  private var foreseen = 0
+  private static let foresight = 16
+
+  init(sink: any ConnectionSink) {
+    self.sink = sink
+    unsafe group = .allocate(capacity: Self.foresight)
+    unsafe group.initialize(repeating: PlainPacket(), count: Self.foresight)
+  }
+
+  deinit { unsafe group.deallocate() }
 
   /// Bytes of packets that come now stay where they are.
   func lend(_ memory: (any LastingBytes)?) { sink.lend(memory) }
 
-  /// Of whose it is; for the functions below.
+  /// Looks at a plain packet that comes: what it will ask for is fetched meanwhile. `receivePlain`
+  /// takes those that were looked at.
+  ///
+  /// - Returns: `false` when they are enough.
   @inline(__always)
-  func hash(of header: PlainHeader) -> UInt32 { table.hash(PlainFlow.of(header).flow) }
+  mutating func foresee(_ packet: PlainPacket, at time: Instant) -> Bool {
+    guard foreseen < Self.foresight else { return false }
+    var packet = packet
+    packet.time = time
+    packet.hash = table.hash(packet.flow)
+    table.foresee(packet.hash)
+    unsafe group[foreseen] = packet
+    foreseen &+= 1
+    return true
+  }
 
-  /// Begins to fetch from memory what tells where a segment's connection is.
+  /// Fetches a connection from memory, as far as a plain segment asks for it.
   @inline(__always)
-  func foresee(_ hash: UInt32) { table.foresee(hash) }
-
-  /// Then the connection: as far as a plain segment asks for it.
-  @inline(__always)
-  func foreseeConnection(_ hash: UInt32) {
+  private func foreseeConnection(_ hash: UInt32) {
     let slot = table.slot(hash) { _ in true }
     if slot < 0 { return }
-    unsafe slots.withUnsafeBufferPointer {
+    unsafe slots.span.withUnsafeBufferPointer {
       let start = unsafe UnsafeRawPointer($0.baseAddress! + slot)
-      for at in stride(from: 0, to: plainBytes, by: 64) {
+      var at = 0
+      while at < plainBytes {
         unsafe prefetch_line(start + at)
+        at &+= 64
       }
     }
   }
 
-  /// Takes a segment like nearly all of them, and all others too.
+  /// Takes the packets that were looked at.
   ///
-  /// - Parameters:
-  ///   - payload: all of it.
-  ///   - hash: of the header.
+  /// - Parameter moment: of the packet before; of the last one afterwards.
+  /// - Returns: how many there were.
+  mutating func receiveForeseen(after moment: inout Moment, _ books: inout Bookkeeping) -> Int {
+    let count = foreseen
+    foreseen = 0
+    for index in 0..<count { unsafe foreseeConnection(group[index].hash) }
+    for index in 0..<count {
+      unsafe moment.time = group[index].time
+      moment.frame &+= 1
+      unsafe receivePlain(group[index], at: moment, &books)
+    }
+    return count
+  }
+
+  mutating func receive(
+    _ packet: PlainPacket, at moment: Moment, _ books: inout Bookkeeping
+  ) {
+    var packet = packet
+    packet.hash = table.hash(packet.flow)
+    receivePlain(packet, at: moment, &books)
+  }
+
   @inline(__always)
-  mutating func receivePlain(
-    _ header: PlainHeader, _ payload: UnsafeRawBufferPointer, hash: UInt32, at moment: Moment,
-    _ books: inout Bookkeeping
+  private mutating func receivePlain(
+    _ packet: PlainPacket, at moment: Moment, _ books: inout Bookkeeping
   ) {
     tend(at: moment, &books)
-    let (flow, fromFirst) = PlainFlow.of(header)
+    let flow = packet.flow
     var slot = lastSlot
     if slot >= slots.count || slots[slot].flow != flow {
-      slot = table.slot(hash) { slots[$0].flow == flow }
+      slot = table.slot(packet.hash) { slots[$0].flow == flow }
     }
-    if slot >= 0,
-      let plain = slots[slot].receivePlain(header, fromFirst: fromFirst, at: moment)
-    {
+    if slot >= 0, let plain = slots[slot].receivePlain(packet, at: moment) {
       lastSlot = slot
       latest = slots[slot].id
-      if plain.acknowledges || payload.count > 0 { unsafe tell(plain, payload, at: moment) }
+      if plain.acknowledges || packet.wireLength > 0 {
+        unsafe tell(plain, packet.payload, at: moment)
+      }
       return
     }
-    unsafe receiveUnusual(TCPSegment(header), payload.bytes, at: moment, &books)
+    unsafe receiveUnusual(TCPSegment(packet), packet.payload.bytes, at: moment, &books)
   }
 
   mutating func receive(
@@ -142,9 +182,21 @@ struct TCPReassembler {
   private mutating func tidyLines() {
     let limit = 2 * slots.count + 64
     if lingering.count > limit {
-      lingering.removeAll { slots[$0].id != $1 || !slots[$0].isLingering }
+      var line = lingering
+      tidy(&line) { $0.isLingering }
+      lingering = line
     }
-    if buried.count > limit { buried.removeAll { slots[$0].id != $1 || !slots[$0].isOver } }
+    if buried.count > limit {
+      var line = buried
+      tidy(&line) { $0.isOver }
+      buried = line
+    }
+  }
+
+  private func tidy(
+    _ line: inout WaitingLine, where waits: (borrowing TrackedConnection) -> Bool
+  ) {
+    line.removeAll { slots[$0].id != $1 || !waits(slots[$0]) }
   }
 
   // MARK: Beginning
@@ -290,7 +342,7 @@ struct TCPReassembler {
   private mutating func queueHolder(_ slot: Int) {
     if holders.count > 2 * slots.count {
       holders.removeAll()
-      for slot in slots.indices {
+      for slot in 0..<slots.count {
         slots[slot].isQueuedAsHolder = slots[slot].hasHole
         if slots[slot].hasHole { holders.append(slots[slot].id, slot, until: .start) }
       }
@@ -310,9 +362,9 @@ struct TCPReassembler {
 
   /// The capture is over: tells the end of every connection, in the order they began.
   mutating func conclude(at moment: Moment, _ books: inout Bookkeeping) {
-    let open = slots.indices.filter { !slots[$0].isVacant }.sorted { slots[$0].id < slots[$1].id }
+    let open = (0..<slots.count).filter { !slots[$0].isVacant }.sorted { slots[$0].id < slots[$1].id }
     for slot in open { slots[slot].conclude(.captureOver, at: moment, &books) }
-    slots = []
+    slots = UniqueArray()
     freeSlots = []
     table = FlowTable()
   }

@@ -30,14 +30,14 @@ struct Talk {
   /// - Returns: what it says; `nil`, and nothing has happened, when it is something else.
   @inline(__always)
   static func receivePlain(
-    _ header: PlainHeader, _ sent: inout StreamReassembly, _ answered: inout StreamReassembly,
-    scale: UInt8, at moment: Moment
+    _ packet: borrowing PlainPacket, _ sent: inout StreamReassembly,
+    _ answered: inout StreamReassembly, scale: UInt8, at moment: Moment
   ) -> PlainSegment? {
-    let upTo = answered.offset(of: header.acknowledgement)
-    guard sent.isNext(header.sequence), upTo <= answered.next else { return nil }
-    let start = sent.passPlain(Int(header.wireLength))
+    let upTo = answered.offset(of: packet.acknowledgement)
+    guard sent.isNext(packet.sequence), upTo <= answered.next else { return nil }
+    let start = sent.passPlain(Int(packet.wireLength))
     let acknowledges = answered.acknowledgePlain(
-      upTo, window: Int64(header.window) &<< Int64(scale), at: moment.time)
+      upTo, window: Int64(packet.window) &<< Int64(scale), at: moment.time)
     return PlainSegment(
       sent.direction, offset: start, acknowledges: acknowledges,
       acknowledged: UInt64(bitPattern: upTo))

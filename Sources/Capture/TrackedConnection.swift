@@ -111,14 +111,12 @@ struct TrackedConnection {
   /// - Returns: what is to be told, if that is news; `nil`, and nothing has happened, when it or
   ///   the connection is in any way different.
   @inline(__always)
-  mutating func receivePlain(
-    _ header: PlainHeader, fromFirst: Bool, at moment: Moment
-  ) -> PlainSegment? {
-    guard isPlain, header.isPlain else { return nil }
+  mutating func receivePlain(_ packet: borrowing PlainPacket, at moment: Moment) -> PlainSegment? {
+    guard isPlain, packet.isPlain else { return nil }
     let plain =
-      fromFirst == clientIsFirst
-      ? Talk.receivePlain(header, &toServer, &toClient, scale: clientScale, at: moment)
-      : Talk.receivePlain(header, &toClient, &toServer, scale: serverScale, at: moment)
+      packet.fromFirst == clientIsFirst
+      ? Talk.receivePlain(packet, &toServer, &toClient, scale: clientScale, at: moment)
+      : Talk.receivePlain(packet, &toClient, &toServer, scale: serverScale, at: moment)
     if plain != nil {
       lastMoment = moment
       wasTouched = true

@@ -104,24 +104,12 @@ struct PacketContainer: ~Copyable {
   }
 
   /// Shows the next packets of a pcap file that lie there wholly, without using them, until one is
-  /// not wanted.
+  /// not wanted. They stay until `pass`.
   ///
   /// - Returns: how many bytes the wanted ones take, for `pass`.
   @inline(__always)
-  mutating func lookAhead(_ isWanted: (RawSpan, Instant) -> Bool) -> Int {
-    pcap == nil ? 0 : pcap!.lookAhead(&source, isWanted)
-  }
-
-  /// Some bytes of a packet that was shown, by where its record begins: behind the one before it.
-  ///
-  /// - Parameters:
-  ///   - count: of its captured bytes.
-  ///   - start: of those that are asked for, in the packet.
-  @inline(__always)
-  func packet(
-    at record: inout Int, _ count: Int, _ start: Int, _ length: Int
-  ) -> UnsafeRawBufferPointer {
-    unsafe pcap!.packet(source, at: &record, count, start, length)
+  mutating func lookAhead(_ isWanted: (UnsafeRawBufferPointer, Instant) -> Bool) -> Int {
+    unsafe pcap == nil ? 0 : pcap!.lookAhead(&source, isWanted)
   }
 
   /// The wanted ones are used.

@@ -90,7 +90,7 @@ struct PcapContainer {
   /// - Returns: how many bytes the wanted ones take, for `pass`.
   @inline(__always)
   mutating func lookAhead(
-    _ source: inout ByteSource, _ isWanted: (RawSpan, Instant) -> Bool
+    _ source: inout ByteSource, _ isWanted: (UnsafeRawBufferPointer, Instant) -> Bool
   ) -> Int {
     let unused = unsafe source.unused
     guard isUsual, let start = unused.baseAddress else { return 0 }
@@ -106,23 +106,11 @@ struct PcapContainer {
       guard length <= limit, length <= last &- at else { break }
       let packet = unsafe UnsafeRawBufferPointer(
         start: header + Self.usualHeaderLength, count: length)
-      guard unsafe isWanted(packet.bytes, time(seconds, fraction)) else { break }
+      guard unsafe isWanted(packet, time(seconds, fraction)) else { break }
       at &+= Self.usualHeaderLength &+ length
       secondsAhead = seconds
     }
     return at
-  }
-
-  /// A packet that was shown: some of its bytes, by where its record begins, behind the one before
-  /// it.
-  @inline(__always)
-  func packet(
-    _ source: borrowing ByteSource, at record: inout Int, _ count: Int, _ start: Int,
-    _ length: Int
-  ) -> UnsafeRawBufferPointer {
-    let packet = record &+ headerLength
-    record = packet &+ count
-    return unsafe source.bytes(packet &+ start, length)
   }
 
   /// The wanted ones are used.
