@@ -158,11 +158,8 @@ public final class CaptureObservers: ConnectionSink {
     }
   }
 
-  public func foresee(_ run: SegmentRun) {
-    run.forEachRun(of: { claim($0) }) { claim, run in
-      if claim != Self.nobody { observers[Int(claim)].foresee(run) }
-    }
-  }
+  /// Of the protocols, only the first one has a use for it.
+  public func foresee(_ run: SegmentRun) { first.foresee(run) }
 
   private func settle(_ waiting: Waiting, _ connection: ConnectionID, at moment: Moment) {
     let route = decide(waiting, connection)

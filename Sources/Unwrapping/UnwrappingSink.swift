@@ -97,11 +97,7 @@ public final class UnwrappingSink: ConnectionSink {
     return clear.count > 0 ? sink.take(clear) : 0
   }
 
-  public func foresee(_ run: SegmentRun) {
-    run.forEachRun(of: { stage(Int($0.index)) == Stage.clear }) { isClear, run in
-      if isClear { sink.foresee(run) }
-    }
-  }
+  public func foresee(_ run: SegmentRun) { sink.foresee(run) }
 
   @inline(__always)
   private func stage(_ index: Int) -> UInt8 {

@@ -244,7 +244,8 @@ public protocol ConnectionSink: AnyObject {
 
   /// These segments come soon, or events of their connections, in this order. Nothing is told by
   /// this: a sink that keeps much of each of many connections can fetch what it keeps from memory,
-  /// for several connections at a time, instead of waiting for each piece when it is needed.
+  /// for several connections at a time, instead of waiting for each piece when it is needed. They
+  /// may be of connections that the sink will never be told of.
   func foresee(_ run: SegmentRun)
 }
 

@@ -82,19 +82,9 @@ public struct SegmentRun {
     @inline(__always) unsafeAddress { unsafe segments + index }
   }
 
-  /// Tells neighbours together whose connections are of one kind.
-  @inlinable public func forEachRun<Kind: Equatable>(
-    of kind: (ConnectionID) -> Kind, _ receive: (Kind, SegmentRun) -> Void
-  ) {
-    var start = 0
-    while start < count {
-      let first = kind(self[start].connection)
-      var end = start + 1
-      while end < count, kind(self[end].connection) == first { end += 1 }
-      receive(first, unsafe SegmentRun(segments + start, count: end - start))
-      start = end
-    }
-  }
+  /// Where a segment lies.
+  @inlinable @inline(__always)
+  public func at(_ index: Int) -> UnsafePointer<SegmentOfRun> { unsafe segments + index }
 
   /// How many, from the first one on, are of connections of which something holds.
   @inlinable public func prefix(while holds: (ConnectionID) -> Bool) -> SegmentRun {

@@ -49,7 +49,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
   ) {
     if moment.time > now.time { now = moment }
     if let place = traffics.repeated(connection), place.traffic.isRoutine,
-      unsafe takes(event, place, bytes, at: moment)
+      unsafe takes(event, of: connection, place, bytes, at: moment)
     {
       return
     }
@@ -70,7 +70,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
       place.traffic.isRoutine
     else { return false }
     if moment.time > now.time { now = moment }
-    unsafe take(segment, place, bytes, at: moment)
+    unsafe take(SegmentOfRun(segment, of: connection, bytes: bytes, at: moment), place)
     return true
   }
 
@@ -85,28 +85,26 @@ public final class MQTTCaptureObserver: CaptureObserver {
       guard let place = foresight.place(of: connection) ?? traffics.repeated(connection),
         place.traffic.isRoutine
       else { return index }
-      let moment = run[index].moment
-      if moment.time > now.time { now = moment }
-      unsafe take(
-        run[index].segment, place, run[index].bytes, prepared: run[index].preparation, at: moment)
+      if run[index].moment.time > now.time { now = run[index].moment }
+      unsafe take(run.at(index), place)
     }
     return run.count
   }
 
   /// Events that a segment might have told, or that say next to nothing, are no end of routine.
   private func takes(
-    _ event: ConnectionEvent, _ place: MQTTTrafficPlace, _ bytes: UnsafeRawBufferPointer,
-    at moment: Moment
+    _ event: ConnectionEvent, of connection: ConnectionID, _ place: MQTTTrafficPlace,
+    _ bytes: UnsafeRawBufferPointer, at moment: Moment
   ) -> Bool {
     switch event {
     case .bytes(let direction, let offset):
       let segment = PlainSegment(
         direction, offset: offset, acknowledges: false, acknowledged: 0)
-      unsafe take(segment, place, bytes, at: moment)
+      unsafe take(SegmentOfRun(segment, of: connection, bytes: bytes, at: moment), place)
     case .acknowledged(let direction, let upTo):
       let segment = PlainSegment(
         direction.opposite, offset: 0, acknowledges: true, acknowledged: upTo)
-      unsafe take(segment, place, bytes, at: moment)
+      unsafe take(SegmentOfRun(segment, of: connection, bytes: bytes, at: moment), place)
     case .retransmission(let direction, _, _):
       place.traffic.takeSign(of: direction, at: moment)
       unsafe place.traffic.conversation.transport.repeated(direction, at: moment)
@@ -118,17 +116,24 @@ public final class MQTTCaptureObserver: CaptureObserver {
     return true
   }
 
+  private func take(_ segment: SegmentOfRun, _ place: MQTTTrafficPlace) {
+    unsafe withUnsafePointer(to: segment) { unsafe take($0, place) }
+  }
+
   @inline(__always)
-  private func take(
-    _ segment: PlainSegment, _ place: MQTTTrafficPlace, _ bytes: UnsafeRawBufferPointer,
-    prepared: UInt64 = 0, at moment: Moment
+  private func take(_ segment: UnsafePointer<SegmentOfRun>, _ place: MQTTTrafficPlace) {
+    let taken = unsafe place.traffic.take(segment, self)
+    if unsafe taken < Int(segment.pointee.count) { unsafe takeRest(segment, taken, place) }
+  }
+
+  @inline(never)
+  private func takeRest(
+    _ segment: UnsafePointer<SegmentOfRun>, _ taken: Int, _ place: MQTTTrafficPlace
   ) {
-    let taken = unsafe place.traffic.take(segment, bytes, prepared: prepared, at: moment, self)
-    if taken < bytes.count {
-      unsafe place.traffic.conversation.takeRest(
-        UnsafeRawBufferPointer(rebasing: bytes[taken...]), segment.direction,
-        offset: segment.offset + UInt64(taken), at: moment)
-    }
+    let plain = unsafe segment.pointee.segment
+    unsafe place.traffic.conversation.takeRest(
+      UnsafeRawBufferPointer(rebasing: segment.pointee.bytes[taken...]), plain.direction,
+      offset: plain.offset + UInt64(taken), at: segment.pointee.moment)
   }
 
   /// Nobody wants to see each delivery: those that go the usual way need no objects.

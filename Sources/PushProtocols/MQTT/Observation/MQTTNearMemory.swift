@@ -68,7 +68,6 @@
     let block = UnsafeMutableRawPointer.allocate(
       byteCount: Self.blockSize, alignment: Self.blockSize)
     // A capture of few conversations needs no whole block, and takes no more than it needs.
-    if unsafe !blocks.isEmpty { unsafe Self.preferLargePages(block) }
     unsafe blocks.append(block)
     used = 0
   }

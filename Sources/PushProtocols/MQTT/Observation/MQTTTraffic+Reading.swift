@@ -8,40 +8,60 @@ import Wire
 /// Each step asks first and changes after: what is in any way unusual is left, untouched, to
 /// `MQTTConversation`, which follows the usual the same.
 extension MQTTTraffic {
-  /// - Parameter prepared: the hash of the message that the bytes are, if `MQTTPreparation` made
-  ///   one.
-  /// - Returns: how many of the bytes were whole packets of the usual kind, from the first one on.
+  /// - Returns: how many of the segment's bytes were whole packets of the usual kind, from the first
+  ///   one on.
+  @inline(__always)
   mutating func take(
-    _ segment: PlainSegment, _ bytes: UnsafeRawBufferPointer, prepared: UInt64,
-    at moment: Moment, _ observer: MQTTCaptureObserver
+    _ segment: UnsafePointer<SegmentOfRun>, _ observer: MQTTCaptureObserver
   ) -> Int {
+    let moment = unsafe segment.pointee.moment
     if ended.time < moment.time { ended = moment }
-    let stop = segment.offset &+ UInt64(truncatingIfNeeded: bytes.count)
-    switch segment.direction {
-    case .toClient:
-      if moment.time >= lastServerSign.time { lastServerSign = moment }
-      if segment.acknowledges { confirmToServer(upTo: segment.acknowledged, at: moment) }
-      if bytes.count == 0 { return 0 }
-      lastServerBytes = moment
-      sentUpTo.toClient = max(sentUpTo.toClient, stop)
-      if isSilent(at: moment) { return 0 }
-      let taken = unsafe takeFromServer(
-        bytes, from: segment.offset, prepared: prepared, at: moment, observer)
-      if taken == 0 { return 0 }
-      lastServerPacket = moment
-      passed.toClient &+= UInt64(truncatingIfNeeded: taken)
-      return taken
-    case .toServer:
-      if segment.acknowledges { confirmToClient(upTo: segment.acknowledged, at: moment) }
-      if bytes.count == 0 { return 0 }
-      sentUpTo.toServer = max(sentUpTo.toServer, stop)
-      if isSilent(at: moment) { return 0 }
-      let taken = unsafe takeFromClient(bytes, from: segment.offset, at: moment, observer)
-      if taken == 0 { return 0 }
-      lastHeard = moment
-      passed.toServer &+= UInt64(truncatingIfNeeded: taken)
-      return taken
+    if unsafe segment.pointee.segment.direction == .toClient {
+      return unsafe takeOfServer(segment, at: moment, observer)
+    } else {
+      return unsafe takeOfClient(segment, at: moment, observer)
     }
+  }
+
+  @inline(__always)
+  private mutating func takeOfServer(
+    _ segment: UnsafePointer<SegmentOfRun>, at moment: Moment, _ observer: MQTTCaptureObserver
+  ) -> Int {
+    if moment.time >= lastServerSign.time { lastServerSign = moment }
+    if unsafe segment.pointee.segment.acknowledges {
+      confirmToServer(upTo: unsafe segment.pointee.segment.acknowledged, at: moment)
+    }
+    let bytes = unsafe segment.pointee.bytes
+    if bytes.count == 0 { return 0 }
+    let start = unsafe segment.pointee.segment.offset
+    lastServerBytes = moment
+    sentUpTo.toClient = max(sentUpTo.toClient, start &+ UInt64(truncatingIfNeeded: bytes.count))
+    if isSilent(at: moment) { return 0 }
+    let taken = unsafe takePackets(
+      ofServer: bytes, from: start, prepared: segment.pointee.preparation, at: moment, observer)
+    if taken == 0 { return 0 }
+    lastServerPacket = moment
+    passed.toClient &+= UInt64(truncatingIfNeeded: taken)
+    return taken
+  }
+
+  @inline(__always)
+  private mutating func takeOfClient(
+    _ segment: UnsafePointer<SegmentOfRun>, at moment: Moment, _ observer: MQTTCaptureObserver
+  ) -> Int {
+    if unsafe segment.pointee.segment.acknowledges {
+      confirmToClient(upTo: unsafe segment.pointee.segment.acknowledged, at: moment)
+    }
+    let bytes = unsafe segment.pointee.bytes
+    if bytes.count == 0 { return 0 }
+    let start = unsafe segment.pointee.segment.offset
+    sentUpTo.toServer = max(sentUpTo.toServer, start &+ UInt64(truncatingIfNeeded: bytes.count))
+    if isSilent(at: moment) { return 0 }
+    let taken = unsafe takePackets(ofClient: bytes, from: start, at: moment, observer)
+    if taken == 0 { return 0 }
+    lastHeard = moment
+    passed.toServer &+= UInt64(truncatingIfNeeded: taken)
+    return taken
   }
 
   /// A segment that says no more than that its sender was there.
@@ -121,8 +141,8 @@ extension MQTTTraffic {
   private func isSilent(at moment: Moment) -> Bool { moment.time - lastHeard.time > tolerated }
 
   @inline(__always)
-  private mutating func takeFromServer(
-    _ bytes: UnsafeRawBufferPointer, from offset: UInt64, prepared: UInt64, at moment: Moment,
+  private mutating func takePackets(
+    ofServer bytes: UnsafeRawBufferPointer, from offset: UInt64, prepared: UInt64, at moment: Moment,
     _ observer: MQTTCaptureObserver
   ) -> Int {
     var at = 0
@@ -221,8 +241,8 @@ extension MQTTTraffic {
   // MARK: The client's packets
 
   @inline(__always)
-  private mutating func takeFromClient(
-    _ bytes: UnsafeRawBufferPointer, from offset: UInt64, at moment: Moment,
+  private mutating func takePackets(
+    ofClient bytes: UnsafeRawBufferPointer, from offset: UInt64, at moment: Moment,
     _ observer: MQTTCaptureObserver
   ) -> Int {
     var at = 0
