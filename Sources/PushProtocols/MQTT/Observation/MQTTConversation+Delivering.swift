@@ -129,6 +129,12 @@ extension MQTTConversation {
     subscriber?.takeOut(delivery)
   }
 
+  /// The same, of one that went the usual way, while all else goes on as usual.
+  func replaced(_ compact: MQTTCompactDelivery, at moment: Moment) {
+    guard let subscriber else { return }
+    reused(compact.packetID, of: subscriber.unfold(compact), at: moment)
+  }
+
   /// A delivery that has not been sent before, as far as the capture shows.
   private func first(
     _ packet: MQTTSeenPublish, _ id: UInt16, topic: String, content: MQTTContent, at moment: Moment

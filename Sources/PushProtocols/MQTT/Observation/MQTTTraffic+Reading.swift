@@ -190,10 +190,15 @@ extension MQTTTraffic {
     guard case let start = unsafe takeTopic(body, observer), start > 0, start + 2 <= body.count
     else { return false }
     let id = unsafe Self.number(body, start)
-    guard id != 0, unsafe isWithoutProperties(body, at: start + 2), !flight.contains(id),
-      flight.hasRoom, inFlightHere < receiveMaximum, !isUnusual(id)
+    guard id != 0, unsafe isWithoutProperties(body, at: start + 2), flight.hasRoom,
+      inFlightHere < receiveMaximum, !isUnusual(id)
     else { return false }
     let payload = start + (isVersion5 ? 3 : 2)
+    let content =
+      unsafe isVersion5 || prepared == 0
+      ? MQTTContent(UnsafeRawBufferPointer(rebasing: body[payload...]).bytes)
+      : MQTTContent(size: UInt64(body.count - payload), hash: prepared)
+    if flight.contains(id), !gives(id, to: content, at: moment) { return false }
     sends &+= 1
     inFlightHere &+= 1
     sent &+= 1
@@ -201,11 +206,26 @@ extension MQTTTraffic {
     if flight.isFull { unsafe flight.grow(in: conversation.near) }
     flight.append(
       MQTTCompactDelivery(
-        content: unsafe isVersion5 || prepared == 0
-          ? MQTTContent(UnsafeRawBufferPointer(rebasing: body[payload...]).bytes)
-          : MQTTContent(size: UInt64(body.count - payload), hash: prepared),
-        end: end, sent: moment, id: observer.numbers.nextDelivery(), topic: topic, session: session,
-        order: sends, packetID: id, isExactlyOnce: first == 0x34))
+        content: content, end: end, sent: moment, id: observer.numbers.nextDelivery(),
+        topic: topic, session: session, order: sends, packetID: id, isExactlyOnce: first == 0x34))
+    return true
+  }
+
+  /// The server gives the identifier of a delivery that nobody acknowledges to another message.
+  ///
+  /// - Returns: whether it is as plain as that, and done.
+  @inline(never)
+  private mutating func gives(
+    _ id: UInt16, to content: MQTTContent, at moment: Moment
+  ) -> Bool {
+    let place = flight.place(of: id)
+    let old = flight[place]
+    guard old.content != content || old.topic != topic, old.isTransportAcknowledged,
+      !old.isReceived
+    else { return false }
+    flight.remove(at: place)
+    inFlightHere &-= 1
+    unsafe conversation.replaced(old, at: moment)
     return true
   }
 
