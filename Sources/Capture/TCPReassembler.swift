@@ -362,7 +362,8 @@ import Wire
 
   /// The capture is over: tells the end of every connection, in the order they began.
   mutating func conclude(at moment: Moment, _ books: inout Bookkeeping) {
-    let open = (0..<slots.count).filter { !slots[$0].isVacant }.sorted { slots[$0].id < slots[$1].id }
+    let open = (0..<slots.count).filter { !slots[$0].isVacant }
+      .sorted { slots[$0].id < slots[$1].id }
     for slot in open { slots[slot].conclude(.captureOver, at: moment, &books) }
     slots = UniqueArray()
     freeSlots = []

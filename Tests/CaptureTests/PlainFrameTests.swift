@@ -35,7 +35,7 @@ import Wire
       packet[0] = 0x40 | packet[0] & 0xF
       packet = Array((packet + [0, 0, 0]).prefix(random(packet.count + 3) + 1))
       let frame = PacketBuilder.ethernet(0x0800, packet)
-      if frame.withUnsafeBytes({ unsafe PlainFrame.decode($0) }) != nil { plain += 1 }
+      if unsafe frame.withUnsafeBytes({ unsafe PlainFrame.decode($0) }) != nil { plain += 1 }
       let missing = random(2) * random(100)
       #expect(
         lines(frame, linkType: 1, wireLength: frame.count + missing)

@@ -73,7 +73,7 @@ extension RecordingSink.Connection {
 
 /// A conversation between port 40000 and port 1883, segment by segment, straight into the
 /// reassembler. Numbers are relative: 0 is the SYN of each side, 1 its first byte.
-struct Conversation {
+struct Conversation: ~Copyable {
   let sink = RecordingSink()
   private var reassembler: TCPReassembler
   var books: Bookkeeping

@@ -196,8 +196,8 @@ internal import CPrefetch
     unsafe UnsafeRawBufferPointer(rebasing: window[start..<end])
   }
 
-  /// How far ahead of what is used next the bytes of a mapped file are fetched from memory: what was
-  /// read instead has just been written.
+  /// How far ahead of what is used next the bytes of a mapped file are fetched from memory: what
+  /// was read instead has just been written.
   private static let foresight = 8 << 10
 
   /// Fetches what comes some time after the next `at` bytes.

@@ -8,8 +8,8 @@ import Wire
 /// Each step asks first and changes after: what is in any way unusual is left, untouched, to
 /// `MQTTConversation`, which follows the usual the same.
 extension MQTTTraffic {
-  /// - Returns: how many of the segment's bytes were whole packets of the usual kind, from the first
-  ///   one on.
+  /// - Returns: how many of the segment's bytes were whole packets of the usual kind, from the
+  ///   first one on.
   @inline(__always)
   mutating func take(
     _ segment: UnsafePointer<SegmentOfRun>, _ observer: MQTTCaptureObserver
@@ -142,8 +142,8 @@ extension MQTTTraffic {
 
   @inline(__always)
   private mutating func takePackets(
-    ofServer bytes: UnsafeRawBufferPointer, from offset: UInt64, prepared: UInt64, at moment: Moment,
-    _ observer: MQTTCaptureObserver
+    ofServer bytes: UnsafeRawBufferPointer, from offset: UInt64, prepared: UInt64,
+    at moment: Moment, _ observer: MQTTCaptureObserver
   ) -> Int {
     var at = 0
     while true {

@@ -6,7 +6,7 @@ import Wire
 /// What is found out about a PUBLISH before anybody follows it.
 @Suite struct MQTTPreparationTests {
   private func hash(_ bytes: [UInt8], _ direction: Direction = .toClient) -> UInt64 {
-    unsafe MQTTPreparation.hash(of: bytes.span.bytes, direction)
+    unsafe bytes.withUnsafeBytes { unsafe MQTTPreparation.hash(of: $0, direction) }
   }
 
   private func publish(_ payload: Int, qos: MQTTQoS = .atLeastOnce, topic: String = "t/x")
