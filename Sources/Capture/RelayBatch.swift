@@ -18,8 +18,10 @@ private struct RelayedEvent: BitwiseCopyable {
   private static let segmentLimit = 256
   /// Segments whose connections are fetched from memory together, and how many that come before
   /// those are still to be told then.
-  private static let foresight = 16
+  private static let foresight = 8
   private static let lead = 2 * foresight
+  /// How far ahead of those the segments themselves are fetched: they come from the other thread.
+  private static let distance = 32
   private static let usualByteLimit = 1 << 16
   private static let line = 64
 
@@ -124,6 +126,7 @@ private struct RelayedEvent: BitwiseCopyable {
     let start = foreseen
     foreseen = min(count, start + Self.foresight)
     for index in start..<foreseen {
+      unsafe prefetch_line(segments + (index &+ Self.distance))
       if let start = unsafe segments[index].bytes.baseAddress { unsafe prefetch_line(start) }
     }
     sink.foresee(unsafe SegmentRun(segments + start, count: foreseen - start))
@@ -135,6 +138,7 @@ private struct RelayedEvent: BitwiseCopyable {
   func tell(_ sink: any ConnectionSink, _ descriptions: inout RelayedDescriptions) {
     var foreseen = 0
     var index = 0
+    for index in 0..<min(count, Self.distance) { unsafe prefetch_line(segments + index) }
     for other in events {
       tell(&index, upTo: other.place, &foreseen, sink, descriptions)
       let item = unsafe segments[index]
