@@ -23,9 +23,6 @@ public import Wire
   /// Two processors that the threads can have.
   public static var isWorthwhile: Bool { sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1 }
 
-  /// What is as short as most acknowledgements are is no work for the sink's thread either.
-  private static let worthPreparing = 16
-
   /// `nil` when the system gives no thread.
   public init?(to sink: any ConnectionSink) {
     ring = RelayRing(sink)
@@ -61,13 +58,16 @@ public import Wire
     _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
     at moment: Moment
   ) -> Bool {
+    if bytes.count <= SegmentOfRun.shortest {
+      if !batch.hasRoom(for: 0) { renewBatch(for: 0) }
+      unsafe batch.append(SegmentOfRun(segment, of: connection, short: bytes, at: moment))
+      return true
+    }
     let isThere = unsafe isLent(bytes)
     let copied = isThere ? 0 : bytes.count
     if !batch.hasRoom(for: copied) { renewBatch(for: copied) }
     // The sink's thread has more to do than this one.
-    let prepared =
-      bytes.count >= Self.worthPreparing
-      ? unsafe prepare?(bytes, segment.direction) ?? 0 : 0
+    let prepared = unsafe prepare?(bytes, segment.direction) ?? 0
     if isThere {
       unsafe batch.append(
         SegmentOfRun(segment, of: connection, bytes: bytes, preparation: prepared, at: moment))

@@ -18,10 +18,10 @@ private struct RelayedEvent: BitwiseCopyable {
   private static let segmentLimit = 256
   /// Segments whose connections are fetched from memory together, and how many that come before
   /// those are still to be told then.
-  private static let foresight = 8
+  private static let foresight = 6
   private static let lead = 2 * foresight
   /// How far ahead of those the segments themselves are fetched: they come from the other thread.
-  private static let distance = 32
+  private static let distance = 48
   private static let usualByteLimit = 1 << 16
   private static let line = 64
 
@@ -114,7 +114,7 @@ private struct RelayedEvent: BitwiseCopyable {
   private func tellSegments(bytesAt target: UnsafeRawPointer) {
     let copies = unsafe UnsafeRawPointer(bytes)..<UnsafeRawPointer(bytes + byteCount)
     for index in 0..<count {
-      guard let start = unsafe segments[index].bytes.baseAddress, unsafe copies.contains(start)
+      guard let start = unsafe segments[index].place, unsafe copies.contains(start)
       else { continue }
       unsafe segments[index].move(to: target + (start - copies.lowerBound))
     }
@@ -127,7 +127,10 @@ private struct RelayedEvent: BitwiseCopyable {
     foreseen = min(count, start + Self.foresight)
     for index in start..<foreseen {
       unsafe prefetch_line(segments + (index &+ Self.distance))
-      if let start = unsafe segments[index].bytes.baseAddress { unsafe prefetch_line(start) }
+      guard let start = unsafe segments[index].place else { continue }
+      unsafe prefetch_line(start)
+      // A topic often ends in the second line.
+      if unsafe segments[index].count > Self.line { unsafe prefetch_line(start + Self.line) }
     }
     sink.foresee(unsafe SegmentRun(segments + start, count: foreseen - start))
   }
@@ -141,11 +144,11 @@ private struct RelayedEvent: BitwiseCopyable {
     for index in 0..<min(count, Self.distance) { unsafe prefetch_line(segments + index) }
     for other in events {
       tell(&index, upTo: other.place, &foreseen, sink, descriptions)
-      let item = unsafe segments[index]
-      descriptions.note(other.event, item.connection, other.description)
+      let item = unsafe UnsafePointer(segments + index)
+      unsafe descriptions.note(other.event, item.pointee.connection, other.description)
       unsafe sink.receive(
-        other.event, of: item.connection, other.description, bytes: item.bytes,
-        at: item.moment)
+        other.event, of: item.pointee.connection, other.description, bytes: item.bytes,
+        at: item.pointee.moment)
       index += 1
     }
     tell(&index, upTo: count, &foreseen, sink, descriptions)
@@ -168,10 +171,11 @@ private struct RelayedEvent: BitwiseCopyable {
       let taken = sink.take(run)
       index += taken
       if taken > 0 { continue }
-      let item = unsafe segments[index]
+      let item = unsafe UnsafePointer(segments + index)
+      let connection = unsafe item.pointee.connection
       unsafe sink.receive(
-        eventsOf: item.segment, of: item.connection, descriptions[item.connection],
-        bytes: item.bytes, at: item.moment)
+        eventsOf: item.pointee.segment, of: connection, descriptions[connection],
+        bytes: item.bytes, at: item.pointee.moment)
       index += 1
     }
   }

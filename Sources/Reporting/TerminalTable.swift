@@ -79,19 +79,33 @@ public struct TerminalTable: Sendable {
   private func line(_ row: [Cell], _ widths: [Int], _ style: TerminalStyle) -> String {
     var line = String(repeating: " ", count: indent)
     for (index, cell) in row.enumerated() {
-      let text = TerminalStyle.cut(cell.text, to: widths[index])
-      let padding = String(
-        repeating: " ", count: max(0, widths[index] - TerminalStyle.columns(of: text)))
+      var text = cell.text
+      var width = TerminalStyle.columns(of: text)
+      if width > widths[index] {
+        text = TerminalStyle.cut(text, to: widths[index])
+        width = TerminalStyle.columns(of: text)
+      }
       let painted = cell.ink.map { style.paint(text, $0) } ?? text
       let isLast = index == row.count - 1
+      let padding = max(0, widths[index] - width)
       switch columns[index].alignment {
-      case .left: line += painted + (isLast ? "" : padding)
-      case .right: line += padding + painted
+      case .left:
+        line += painted
+        if !isLast { line.append(spaces: padding) }
+      case .right:
+        line.append(spaces: padding)
+        line += painted
       }
-      if !isLast { line += String(repeating: " ", count: gap) }
+      if !isLast { line.append(spaces: gap) }
     }
     // An empty last cell would leave the gap before it at the end of the line.
     while line.last == " " { line.removeLast() }
     return line
+  }
+}
+
+extension String {
+  fileprivate mutating func append(spaces count: Int) {
+    for _ in 0..<count { append(" ") }
   }
 }

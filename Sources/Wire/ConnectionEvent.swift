@@ -259,7 +259,7 @@ extension ConnectionSink {
     var taken = 0
     while taken < run.count,
       unsafe takes(
-        run[taken].segment, of: run[taken].connection, bytes: run[taken].bytes,
+        run[taken].segment, of: run[taken].connection, bytes: run.at(taken).bytes,
         at: run[taken].moment)
     {
       taken += 1

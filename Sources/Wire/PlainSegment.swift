@@ -31,9 +31,10 @@ public struct SegmentOfRun: BitwiseCopyable {
   public var connection: ConnectionID
   public var segment: PlainSegment
   public var count: UInt32
+  /// `nil`: they are in `preparation`.
   @usableFromInline var start: UnsafeRawPointer?
-  /// What the sink's preparation made of its bytes; 0 when it has none.
-  public var preparation: UInt64
+  /// What the sink's preparation made of its bytes, 0 when it has none; or the bytes.
+  @usableFromInline var preparation: UInt64
 
   /// - Parameter bytes: must be there for as long as the segment is.
   @inlinable public init(
@@ -48,13 +49,48 @@ public struct SegmentOfRun: BitwiseCopyable {
     self.preparation = preparation
   }
 
-  /// The payload.
-  @inlinable public var bytes: UnsafeRawBufferPointer {
-    @inline(__always) get { unsafe UnsafeRawBufferPointer(start: start, count: Int(count)) }
+  /// How many bytes a segment can have in itself.
+  public static let shortest = 8
+
+  /// A segment that has its bytes in itself, as many acknowledgements can: to look for them
+  /// elsewhere would take longer than all else.
+  ///
+  /// - Parameter bytes: at most `shortest`.
+  @inlinable public init(
+    _ segment: PlainSegment, of connection: ConnectionID, short bytes: UnsafeRawBufferPointer,
+    at moment: Moment
+  ) {
+    unsafe self.init(
+      segment, of: connection, bytes: UnsafeRawBufferPointer(start: nil, count: 0), at: moment)
+    count = UInt32(truncatingIfNeeded: bytes.count)
+    unsafe withUnsafeMutableBytes(of: &preparation) { unsafe $0.copyMemory(from: bytes) }
   }
 
   /// Its bytes lie elsewhere now.
   @inlinable public mutating func move(to start: UnsafeRawPointer) { unsafe self.start = start }
+
+  /// Where its bytes lie outside of it, if they do.
+  @inlinable public var place: UnsafeRawPointer? {
+    @inline(__always) get { unsafe start }
+  }
+}
+
+extension UnsafePointer<SegmentOfRun> {
+  /// The payload, for as long as the segment is there.
+  @inlinable public var bytes: UnsafeRawBufferPointer {
+    @inline(__always) get {
+      if let start = unsafe pointee.start {
+        return unsafe UnsafeRawBufferPointer(start: start, count: Int(pointee.count))
+      }
+      let own = unsafe UnsafeRawPointer(self) + MemoryLayout<SegmentOfRun>.offset(of: \.preparation)!
+      return unsafe UnsafeRawBufferPointer(start: own, count: Int(pointee.count))
+    }
+  }
+
+  /// What the sink's preparation made of the bytes; 0 when it has none.
+  @inlinable public var preparation: UInt64 {
+    @inline(__always) get { unsafe pointee.start == nil ? 0 : pointee.preparation }
+  }
 }
 
 /// Bytes that stay where and as they are for as long as somebody holds this.

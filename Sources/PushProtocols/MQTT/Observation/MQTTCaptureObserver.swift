@@ -132,7 +132,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
   ) {
     let plain = unsafe segment.pointee.segment
     unsafe place.traffic.conversation.takeRest(
-      UnsafeRawBufferPointer(rebasing: segment.pointee.bytes[taken...]), plain.direction,
+      UnsafeRawBufferPointer(rebasing: segment.bytes[taken...]), plain.direction,
       offset: plain.offset + UInt64(taken), at: segment.pointee.moment)
   }
 

@@ -31,14 +31,14 @@ extension MQTTTraffic {
     if unsafe segment.pointee.segment.acknowledges {
       confirmToServer(upTo: unsafe segment.pointee.segment.acknowledged, at: moment)
     }
-    let bytes = unsafe segment.pointee.bytes
+    let bytes = unsafe segment.bytes
     if bytes.count == 0 { return 0 }
     let start = unsafe segment.pointee.segment.offset
     lastServerBytes = moment
     sentUpTo.toClient = max(sentUpTo.toClient, start &+ UInt64(truncatingIfNeeded: bytes.count))
     if isSilent(at: moment) { return 0 }
     let taken = unsafe takePackets(
-      ofServer: bytes, from: start, prepared: segment.pointee.preparation, at: moment, observer)
+      ofServer: bytes, from: start, prepared: segment.preparation, at: moment, observer)
     if taken == 0 { return 0 }
     lastServerPacket = moment
     passed.toClient &+= UInt64(truncatingIfNeeded: taken)
@@ -52,7 +52,7 @@ extension MQTTTraffic {
     if unsafe segment.pointee.segment.acknowledges {
       confirmToClient(upTo: unsafe segment.pointee.segment.acknowledged, at: moment)
     }
-    let bytes = unsafe segment.pointee.bytes
+    let bytes = unsafe segment.bytes
     if bytes.count == 0 { return 0 }
     let start = unsafe segment.pointee.segment.offset
     sentUpTo.toServer = max(sentUpTo.toServer, start &+ UInt64(truncatingIfNeeded: bytes.count))
