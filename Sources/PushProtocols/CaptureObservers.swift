@@ -86,7 +86,8 @@ public final class CaptureObservers: ConnectionSink {
     if run.count == 0 { return 0 }
     let claim = claim(run[0].connection)
     if claim == Self.nobody { return 0 }
-    return observers[Int(claim)].take(run.prefix { self.claim($0) == claim })
+    let own = run.prefix { self.claim($0) == claim }
+    return claim == 0 ? first.take(own) : observers[Int(claim)].take(own)
   }
 
   @inline(__always)

@@ -14,8 +14,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
   private var brokers: [Endpoint: MQTTObservedServer] = [:]
   private var brokersInOrder: [MQTTObservedServer] = []
   private var conversations = ConnectionTable<MQTTConversation>()
-  /// Of the same conversations.
-  private var traffics = ConnectionTable<MQTTTrafficPlace>()
+  /// Has the traffic of the same conversations.
   private var foresight = MQTTForesight()
   let near = MQTTNearMemory()
   let goodTopics = MQTTGoodTopics()
@@ -48,7 +47,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     bytes: UnsafeRawBufferPointer, at moment: Moment
   ) {
     if moment.time > now.time { now = moment }
-    if let place = traffics.repeated(connection), place.traffic.isRoutine,
+    if let place = foresight.traffics.repeated(connection), place.traffic.isRoutine,
       unsafe takes(event, of: connection, place, bytes, at: moment)
     {
       return
@@ -66,7 +65,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
     at moment: Moment
   ) -> Bool {
-    guard let place = foresight.place(of: connection) ?? traffics.repeated(connection),
+    guard let place = foresight.place(of: connection) ?? foresight.traffics.repeated(connection),
       place.traffic.isRoutine
     else { return false }
     if moment.time > now.time { now = moment }
@@ -82,7 +81,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
     foresight.follow(2 * run.count)
     for index in 0..<run.count {
       let connection = run[index].connection
-      guard let place = foresight.place(of: connection) ?? traffics.repeated(connection),
+      guard let place = foresight.place(of: connection) ?? foresight.traffics.repeated(connection),
         place.traffic.isRoutine
       else { return index }
       if run[index].moment.time > now.time { now = run[index].moment }
@@ -146,7 +145,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
   /// A delivery that had a number but was no object becomes one.
   func unfold(_ delivery: MQTTDelivery) { books.add(delivery) }
 
-  public func foresee(_ run: SegmentRun) { foresight.foresee(run, in: traffics) }
+  public func foresee(_ run: SegmentRun) { foresight.foresee(run) }
 
   private func begin(
     _ event: ConnectionEvent, _ connection: ConnectionID, _ description: ConnectionDescription,
@@ -167,7 +166,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
       broker: broker, observer: self, at: moment)
     broker.conversations.append(conversation)
     conversations[connection] = conversation
-    traffics[connection] = conversation.trafficPlace
+    foresight.traffics[connection] = conversation.trafficPlace
     watch?.add(conversation)
     return conversation
   }
@@ -178,7 +177,7 @@ public final class MQTTCaptureObserver: CaptureObserver {
       violations.forget(conversation.record.id)
     }
     conversations.remove(conversation.connection)
-    traffics.remove(conversation.connection)
+    foresight.traffics.remove(conversation.connection)
     foresight.forget(conversation.connection)
     closed.append(MQTTPastConversation(conversation))
     // Deliveries know it, and would keep each other.

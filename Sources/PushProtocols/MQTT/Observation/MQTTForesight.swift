@@ -8,6 +8,9 @@ import Wire
 /// kept of it has left the near caches since the last one. A processor that is told early fetches
 /// all of it together while it works on something else.
 @safe struct MQTTForesight {
+  /// Of all conversations.
+  var traffics = ConnectionTable<MQTTTrafficPlace>()
+
   /// A segment that comes.
   private struct Coming {
     var connection = ConnectionID(0)
@@ -29,7 +32,7 @@ import Wire
   private static let mask = 63
 
   /// Fetches the traffic of what comes. What that leads to is fetched when it has arrived.
-  mutating func foresee(_ run: SegmentRun, in traffics: ConnectionTable<MQTTTrafficPlace>) {
+  mutating func foresee(_ run: SegmentRun) {
     for index in 0..<run.count { traffics.foresee(run[index].connection) }
     for index in 0..<run.count {
       let connection = run[index].connection
