@@ -16,7 +16,6 @@ struct PushBenchCommand: AsyncParsableCommand {
     // many that do.
     if CommandLine.arguments.dropFirst().first == InspectCommand.configuration.commandName {
       share_one_arena()
-      prefer_large_pages()
     }
     await Self.main(nil)
   }

@@ -24,8 +24,12 @@ import Wire
     (capacity, size, highest) = (0, 0, 0)
   }
 
+  /// Looking for one looks at four.
+  private static func identifierCount(_ capacity: UInt16) -> Int { (Int(capacity) + 3) & ~3 }
+
   private static func byteCount(_ capacity: UInt16) -> Int {
-    Int(capacity) * (MemoryLayout<MQTTCompactDelivery>.stride + MemoryLayout<UInt16>.stride)
+    Int(capacity) * MemoryLayout<MQTTCompactDelivery>.stride
+      + identifierCount(capacity) * MemoryLayout<UInt16>.stride
   }
 
   subscript(place: Int) -> MQTTCompactDelivery {
@@ -89,13 +93,13 @@ import Wire
     unsafe UnsafeMutableRawPointer(rows! + Int(capacity)).assumingMemoryBound(to: UInt16.self)
   }
 
-  mutating func grow(in near: MQTTNearMemory) { grow(to: max(4, capacity * 2), in: near) }
+  mutating func grow(in near: MQTTNearMemory) { makeRoom(for: 1, in: near) }
 
   /// For so many more.
   mutating func makeRoom(for more: Int, in near: MQTTNearMemory) {
     if count + more <= Int(capacity) { return }
     // Two sizes between a power of two and the next: pieces of few sizes are used again.
-    var wanted = 8
+    var wanted = 4
     while wanted < count + more {
       wanted = wanted & (wanted - 1) == 0 ? wanted + wanted / 2 : wanted / 3 * 4
     }
@@ -105,10 +109,10 @@ import Wire
   private mutating func grow(to wider: UInt16, in near: MQTTNearMemory) {
     let byteCount = Self.byteCount(wider)
     let memory = unsafe near.allocate(byteCount)
-    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
     var old = self
     unsafe rows = memory.bindMemory(to: MQTTCompactDelivery.self, capacity: Int(wider))
     capacity = wider
+    unsafe identifiers.initialize(repeating: 0, count: Self.identifierCount(wider))
     for place in 0..<count {
       unsafe rows![place] = old.rows![place]
       unsafe identifiers[place] = old.identifiers[place]

@@ -1,13 +1,7 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
 /// Memory for what nearly every packet of thousands of conversations asks for.
 ///
 /// Pieces from anywhere lie on thousands of pages, and where a page is costs a processor as much as
-/// what is on it. These pieces lie in few blocks, which a system that can maps as single pages. A
+/// what is on it. These pieces lie side by side, each at the beginning of a line of the cache. A
 /// piece that is given back is kept for the next one of its size.
 @safe final class MQTTNearMemory {
   private static let blockSize = 1 << 21
@@ -67,15 +61,7 @@
   private func addBlock() {
     let block = UnsafeMutableRawPointer.allocate(
       byteCount: Self.blockSize, alignment: Self.blockSize)
-    // A capture of few conversations needs no whole block, and takes no more than it needs.
     unsafe blocks.append(block)
     used = 0
-  }
-
-  private static func preferLargePages(_ block: UnsafeMutableRawPointer) {
-    #if os(Linux)
-      // What it costs if the system does not is only time.
-      unsafe _ = madvise(block, blockSize, Int32(MADV_HUGEPAGE))
-    #endif
   }
 }
