@@ -26,6 +26,9 @@ func layer(
   .target(name: name, dependencies: dependencies, swiftSettings: strict + settings)
 }
 
+/// What Swift has no words for.
+func inC(_ name: String) -> Target { .target(name: name) }
+
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
@@ -68,7 +71,7 @@ let package = Package(
     // How the C library allocates.
     .systemLibrary(name: "CMalloc"),
     // Files as memory.
-    .target(name: "CMapping"),
+    inC("CMapping"),
     // Packets to connections.
     .systemLibrary(
       name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),

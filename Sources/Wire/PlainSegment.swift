@@ -82,7 +82,8 @@ extension UnsafePointer<SegmentOfRun> {
       if let start = unsafe pointee.start {
         return unsafe UnsafeRawBufferPointer(start: start, count: Int(pointee.count))
       }
-      let own = unsafe UnsafeRawPointer(self) + MemoryLayout<SegmentOfRun>.offset(of: \.preparation)!
+      let own =
+        unsafe UnsafeRawPointer(self) + MemoryLayout<SegmentOfRun>.offset(of: \.preparation)!
       return unsafe UnsafeRawBufferPointer(start: own, count: Int(pointee.count))
     }
   }

@@ -6,9 +6,9 @@ struct ImportTable: Equatable {
 
   private static let systemLibraries = ["CPcap", "CPrefetch", "CMalloc", "CMapping"]
 
-  /// Reads the calls `layer("Name", ["A", "B"])`, the system library and the executable.
+  /// Reads the calls `layer("Name", ["A", "B"])`, the libraries in C and the executable.
   init(manifest: String) {
-    for call in ["layer(", ".systemLibrary(", ".executableTarget("] {
+    for call in ["layer(", ".systemLibrary(", "inC(", ".executableTarget("] {
       for start in manifest.ranges(of: call) {
         let arguments = Self.arguments(manifest[start.upperBound...])
         let names = Self.quoted(arguments.prefix { $0 != "]" })

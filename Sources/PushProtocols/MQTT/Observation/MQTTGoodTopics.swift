@@ -37,8 +37,7 @@ import Wire
     var at = Int(truncatingIfNeeded: hash) & (places.count - 1)
     while places[at] != 0 {
       let number = places[at] - 1
-      if entries[Int(number)].hash == hash, unsafe MQTTBytes.areSame(self.bytes(number), topic)
-      {
+      if entries[Int(number)].hash == hash, unsafe MQTTBytes.areSame(self.bytes(number), topic) {
         return number
       }
       at = (at + 1) & (places.count - 1)
