@@ -118,14 +118,14 @@ import Wire
       }
       return
     }
-    unsafe receiveUnusual(TCPSegment(packet), packet.payload.bytes, at: moment, &books)
+    unsafe receiveAny(TCPSegment(packet), packet.payload.bytes, at: moment, &books)
   }
 
   mutating func receive(
     _ segment: TCPSegment, _ payload: RawSpan, at moment: Moment, _ books: inout Bookkeeping
   ) {
     tend(at: moment, &books)
-    receiveUnusual(segment, payload, at: moment, &books)
+    receiveAny(segment, payload, at: moment, &books)
   }
 
   /// What time brings.
@@ -137,7 +137,7 @@ import Wire
   }
 
   @inline(never)
-  private mutating func receiveUnusual(
+  private mutating func receiveAny(
     _ segment: TCPSegment, _ payload: RawSpan, at moment: Moment, _ books: inout Bookkeeping
   ) {
     let (key, fromFirst) = FlowKey.of(segment)
@@ -152,11 +152,28 @@ import Wire
     }
     lastSlot = slot
     latest = slots[slot].id
+    if segment.isPlain, receivePlain(segment, payload, fromFirst, at: moment) { return }
     let phase = slots[slot].phase
     slots[slot].receive(segment, payload, fromFirst: fromFirst, at: moment, &books)
     if slots[slot].phase != phase { note(slot, at: moment, &books) }
     if slots[slot].hasHole, !slots[slot].isQueuedAsHolder { queueHolder(slot) }
     if books.bufferedBytes > books.limits.bufferedBytes { releaseHolders(&books) }
+  }
+
+  /// Of the latest connection, whatever its packets came in.
+  private mutating func receivePlain(
+    _ segment: TCPSegment, _ payload: RawSpan, _ fromFirst: Bool, at moment: Moment
+  ) -> Bool {
+    unsafe payload.withUnsafeBytes { bytes in
+      guard bytes.count == segment.wireLength, bytes.count <= Int(UInt16.max) else { return false }
+      let packet = unsafe PlainPacket(
+        flow: .none, payload: bytes.baseAddress, sequence: segment.sequence,
+        acknowledgement: segment.acknowledgement, wireLength: UInt16(bytes.count),
+        window: segment.window, flags: segment.flags, fromFirst: fromFirst)
+      guard let plain = slots[lastSlot].receivePlain(packet, at: moment) else { return false }
+      if plain.acknowledges || bytes.count > 0 { unsafe tell(plain, bytes, at: moment) }
+      return true
+    }
   }
 
   @inline(__always)

@@ -43,4 +43,65 @@ import Wire
     }
     #expect(plain > 100 && plain < 19_000)
   }
+
+  /// Takes all segments, and counts them.
+  private final class Taker: ConnectionSink {
+    var taken: [UInt64] = []
+    var events = 0
+
+    func receive(
+      _ event: ConnectionEvent, of connection: ConnectionID, _ description: ConnectionDescription,
+      bytes: UnsafeRawBufferPointer, at moment: Moment
+    ) {
+      events += 1
+    }
+
+    func takes(
+      _ segment: PlainSegment, of connection: ConnectionID, bytes: UnsafeRawBufferPointer,
+      at moment: Moment
+    ) -> Bool {
+      taken.append(segment.offset)
+      return true
+    }
+  }
+
+  private static let client = [UInt8](repeating: 0, count: 15) + [1]
+  private static let server = [UInt8](repeating: 0, count: 15) + [2]
+
+  @Test(arguments: [(1, false), (101, false), (101, true)] as [(Int32, Bool)])
+  func `segments in their order are told as such, whatever they come in`(
+    linkType: Int32, isIPv6: Bool
+  ) {
+    let sink = Taker()
+    var reassembler = TCPReassembler(sink: sink)
+    var books = Bookkeeping(limits: CaptureLimits())
+    var decoder = PacketDecoder()
+    func tell(isFromClient: Bool, seq: UInt32, ack: UInt32?, _ flags: TCPFlags, _ text: [UInt8]) {
+      let segment = PacketBuilder.tcp(
+        from: isFromClient ? 40_000 : 1883, to: isFromClient ? 1883 : 40_000, seq: seq, ack: ack,
+        flags: flags, payload: text)
+      let v6 = isFromClient ? (Self.client, Self.server) : (Self.server, Self.client)
+      let v4 =
+        isFromClient
+        ? (PacketBuilder.clientAddress, PacketBuilder.serverAddress)
+        : (PacketBuilder.serverAddress, PacketBuilder.clientAddress)
+      let packet =
+        isIPv6
+        ? PacketBuilder.ipv6(from: v6.0, to: v6.1, segment)
+        : PacketBuilder.ipv4(from: v4.0, to: v4.1, segment)
+      let frame = linkType == 1 ? PacketBuilder.ethernet(0x0800, packet) : packet
+      unsafe decoder.decode(
+        frame.span.bytes, wireLength: frame.count, from: LinkType.firstLayer(linkType)!,
+        at: Moment(time: .start, frame: 1), &reassembler, &books)
+    }
+    tell(isFromClient: true, seq: 6, ack: nil, .syn, [])
+    tell(isFromClient: false, seq: 8, ack: 7, .syn, [])
+    tell(isFromClient: true, seq: 7, ack: 9, [], [])
+    for index in 0..<10 as Range<UInt32> {
+      tell(isFromClient: true, seq: 7 + 4 * index, ack: 9, [], [1, 2, 3, 4])
+      tell(isFromClient: false, seq: 9, ack: 7 + 4 * (index + 1), [], [])
+    }
+    #expect(sink.taken.count > 15)
+    #expect(sink.events < 8)
+  }
 }

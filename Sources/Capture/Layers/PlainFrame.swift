@@ -69,7 +69,7 @@ enum PlainFrame {
   /// - Parameter payload: all `wireLength` bytes of it are there.
   @inline(__always)
   init(
-    flow: PlainFlow, payload: UnsafeRawPointer, sequence: UInt32, acknowledgement: UInt32,
+    flow: PlainFlow, payload: UnsafeRawPointer?, sequence: UInt32, acknowledgement: UInt32,
     wireLength: UInt16, window: UInt16, flags: TCPFlags, fromFirst: Bool
   ) {
     self.flow = flow
