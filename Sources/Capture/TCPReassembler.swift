@@ -45,8 +45,8 @@ import Wire
   /// Bytes of packets that come now stay where they are.
   func lend(_ memory: (any LastingBytes)?) { sink.lend(memory) }
 
-  /// Looks at a plain packet that comes: what it will ask for is fetched meanwhile. `receivePlain`
-  /// takes those that were looked at.
+  /// Looks at a plain packet that comes: what it will ask for is fetched meanwhile.
+  /// `receiveForeseen` takes those that were looked at.
   ///
   /// - Returns: `false` when they are enough.
   @inline(__always)

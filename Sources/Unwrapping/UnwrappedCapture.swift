@@ -37,7 +37,8 @@ public enum UnwrappedCapture {
     _ path: String, _ options: CaptureOptions, into makeSink: (WrappedConnections) -> Sink
   ) throws(CaptureError) -> (Reading<Sink>, TLSSecrets) {
     let file = try CaptureFile(
-      path: path, filter: options.filter, isMapped: true, notice: options.notice)
+      // What was read of standard input before is not ours.
+      path: path, filter: options.filter, isMapped: path != "-", notice: options.notice)
     let reading = read(file, options, into: makeSink)
     guard reading.0.summary.wasCut else { return reading }
     return read(try CaptureFile(path: path, filter: options.filter), options, into: makeSink)

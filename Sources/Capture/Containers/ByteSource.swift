@@ -104,7 +104,6 @@ internal import CPrefetch
     base = next.offset
     start = first
     end = unsafe next.bytes.count
-    near = start
     near = first
     unsafe window = UnsafeMutableRawBufferPointer(mutating: next.bytes)
     piece = next

@@ -67,6 +67,7 @@ struct PcapngContainer {
       guard source.ensure(12) else {
         return source.available == 0 ? .end : .damage(cut(source))
       }
+      source.foresee(0)
       if source.uint32(0, swapped: false) == BlockType.section {
         guard let order = Self.order(source) else {
           return resume(&source, "a section without a byte order")
