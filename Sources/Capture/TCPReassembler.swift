@@ -152,7 +152,7 @@ import Wire
     }
     lastSlot = slot
     latest = slots[slot].id
-    if segment.isPlain, receivePlain(segment, payload, fromFirst, at: moment) { return }
+    if receivePlain(segment, payload, fromFirst, at: moment) { return }
     let phase = slots[slot].phase
     slots[slot].receive(segment, payload, fromFirst: fromFirst, at: moment, &books)
     if slots[slot].phase != phase { note(slot, at: moment, &books) }

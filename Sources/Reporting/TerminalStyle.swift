@@ -58,13 +58,9 @@ public struct TerminalStyle: Hashable, Sendable {
 
   /// How many columns a text takes on a terminal: escape sequences take none, wide characters two.
   public static func columns(of text: some StringProtocol) -> Int {
+    let bytes = text.utf8
+    if bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return bytes.count }
     var total = 0
-    if text.utf8.allSatisfy({
-      total += 1; return $0 >= 0x20 && $0 < 0x7F
-    }) {
-      return total
-    }
-    total = 0
     var isInSequence = false
     for character in text {
       if isInSequence {

@@ -189,12 +189,6 @@ internal import CPrefetch
       start: UnsafeRawPointer(window.baseAddress! + start + at), count: count)
   }
 
-  /// All that has been read and not been used. It stays until the next `ensure`.
-  @inline(__always)
-  var unused: UnsafeRawBufferPointer {
-    unsafe UnsafeRawBufferPointer(rebasing: window[start..<end])
-  }
-
   /// How far ahead of what is used next the bytes of a mapped file are fetched from memory: what
   /// was read instead has just been written.
   private static let foresight = 8 << 10

@@ -92,7 +92,7 @@ struct PcapContainer {
   mutating func lookAhead(
     _ source: inout ByteSource, _ isWanted: (UnsafeRawBufferPointer, Instant) -> Bool
   ) -> Int {
-    let unused = unsafe source.unused
+    let unused = unsafe source.bytes(0, source.available)
     guard isUsual, let start = unused.baseAddress else { return 0 }
     let limit = limit
     let last = unused.count &- Self.usualHeaderLength

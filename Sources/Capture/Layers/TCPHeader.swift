@@ -24,9 +24,6 @@ struct TCPSegment: BitwiseCopyable {
   var wireLength: Int
 
   static let noScale: UInt8 = 255
-
-  /// An acknowledgement, maybe with bytes, and nothing that changes the connection.
-  var isPlain: Bool { flags.intersection([.fin, .syn, .rst, .ack]) == .ack && window > 0 }
 }
 
 enum TCPHeader {
